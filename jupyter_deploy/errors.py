@@ -1,0 +1,64 @@
+"""What can go wrong, said so that a person knows what to do next.
+
+A message says what was wanted, what was found, where (cell, line, field) and what to do.
+Front ends print it without a traceback.
+"""
+
+from __future__ import annotations
+
+
+class DeployError(Exception):
+    """The base of every error that this package raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What was wanted and what was found.
+    where
+        The place: a cell with its line, a tag, a path or a field. Shown after the message.
+    advice
+        What to do next. Shown on a line of its own.
+
+    """
+
+    def __init__(self, message: str, *, where: str | None = None, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.advice = advice
+
+    def __str__(self) -> str:
+        text = self.message if self.where is None else f"{self.message} ({self.where})"
+        return text if self.advice is None else f"{text}\n  → {self.advice}"
+
+
+class UsageError(DeployError):
+    """The command, the magic or an option was used wrongly (exit code 2)."""
+
+
+class NotebookError(DeployError):
+    """The notebook document cannot be read, or its roles are wrong."""
+
+
+class CaptureError(DeployError):
+    """Something the service needs cannot be read out of the kernel."""
+
+
+class RequirementError(DeployError):
+    """A module that the service imports cannot be traced to something installable."""
+
+
+class BundleError(DeployError):
+    """A bundle cannot be written, or what was read is not what was written."""
+
+
+class ServiceError(DeployError):
+    """The packaged service did not start or did not answer."""
+
+
+class ProofError(DeployError):
+    """The packaged service answered, but not what the notebook answered."""
+
+
+class TargetError(DeployError):
+    """A target refused or failed to run a deployment."""

@@ -1,0 +1,181 @@
+"""What `bundle.json` says: the contract between the side that packages and the side that serves."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+
+TypeSpec = dict[str, Any]
+"""A JSON description of a type, always with a `kind`; see `types.py`."""
+
+
+class BundleDamaged(Exception):
+    """A bundle's file is missing, was changed, or its manifest cannot be read."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument of an entry."""
+
+    name: str
+    type: TypeSpec
+    required: bool = True
+    default: Any = None
+    """The default as JSON, for documentation only: a call that leaves it out uses the function's own."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A function of `service.py` that is served as `POST /<name>`."""
+
+    name: str
+    function: str
+    parameters: tuple[Parameter, ...]
+    returns: TypeSpec
+    doc: str = ""
+    is_async: bool = False
+    mutates: bool = False
+    """Calling it changes state that a later call reads, so it is not called to warm up."""
+
+
+@dataclass(frozen=True)
+class StateItem:
+    """A value that `service.py` reads with `load_state(name)`."""
+
+    name: str
+    file: str
+    format: str
+    type: str
+    size: int
+    """Bytes on disk."""
+    reason: str
+    """The chain of names that leads from an entry to this value."""
+    globals: tuple[tuple[str, str], ...] = ()
+    """The (module, name) pairs that unpickling may look up; nothing else is admitted."""
+
+
+@dataclass(frozen=True)
+class GoldenCall:
+    """A call made in the notebook, as it travels over HTTP."""
+
+    entry: str
+    file: str
+    """Holds `{"request": {...}, "answer": ..., "kind": "..."}`."""
+    source: str
+    """Where the call comes from: a cell, `--example`."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Lines `first` to `last` of `service.py` came from `cell`, beginning at its line `line`."""
+
+    first: int
+    last: int
+    cell: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that a worker needs to know about the bundle it serves."""
+
+    name: str
+    python: str
+    """The kernel's minor version, `3.11`."""
+    entries: tuple[Entry, ...]
+    setup: tuple[str, ...] = ()
+    """Functions of `service.py` that run once in each worker before it is ready."""
+    state: tuple[StateItem, ...] = ()
+    golden: tuple[GoldenCall, ...] = ()
+    spans: tuple[Span, ...] = ()
+    environment: tuple[str, ...] = ()
+    """Names of environment variables that must be set: the secrets that were not captured."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of every other file of the bundle, by its path in it."""
+    format: int = FORMAT
+
+    def dump(self) -> bytes:
+        """Give the canonical bytes of `bundle.json`: the same manifest, the same bytes."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+    @property
+    def version(self) -> str:
+        """The content digest: what the manifest says, and through its hashes every file."""
+        return hashlib.sha256(self.dump()).hexdigest()[:12]
+
+    def cell_of(self, line: int) -> str | None:
+        """Name the notebook's cell and line that line `line` of `service.py` came from."""
+        for span in self.spans:
+            if span.first <= line <= span.last:
+                return f"{span.cell}, line {line - span.first + span.line}"
+        return None
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read `bundle.json`.
+
+    Raises
+    ------
+    BundleDamaged
+        When it is not a manifest of this format.
+
+    """
+    try:
+        raw = json.loads(data)
+        if raw["format"] != FORMAT:
+            raise BundleDamaged(f"the bundle has format {raw['format']!r}; this runtime reads format {FORMAT}")
+        return Manifest(
+            name=raw["name"],
+            python=raw["python"],
+            entries=tuple(_parse_entry(entry) for entry in raw["entries"]),
+            setup=tuple(raw["setup"]),
+            state=tuple(
+                StateItem(**{**item, "globals": tuple((module, name) for module, name in item["globals"])})
+                for item in raw["state"]
+            ),
+            golden=tuple(GoldenCall(**call) for call in raw["golden"]),
+            spans=tuple(Span(**span) for span in raw["spans"]),
+            environment=tuple(raw["environment"]),
+            files=dict(raw["files"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleDamaged(f"{MANIFEST} is not a manifest: {type(error).__name__}: {error}") from error
+
+
+def _parse_entry(raw: dict[str, Any]) -> Entry:
+    return Entry(**{**raw, "parameters": tuple(Parameter(**parameter) for parameter in raw["parameters"])})
+
+
+def read_manifest(bundle: Path) -> Manifest:
+    """Read the manifest of the bundle in folder `bundle` (raises `BundleDamaged`)."""
+    try:
+        return parse_manifest((bundle / MANIFEST).read_bytes())
+    except OSError as error:
+        raise BundleDamaged(f"{bundle / MANIFEST} cannot be read: {error}") from error
+
+
+def check_files(bundle: Path, manifest: Manifest) -> None:
+    """Compare every file of the bundle with its hash (raises `BundleDamaged`, naming the first that differs)."""
+    for path, expected in manifest.files.items():
+        try:
+            with (bundle / path).open("rb") as file:
+                found = _digest(file)
+        except OSError as error:
+            raise BundleDamaged(f"{path} is in the manifest but cannot be read: {error}") from error
+        if found != expected:
+            raise BundleDamaged(f"{path} was changed after the bundle was written: its SHA-256 is {found[:12]}…, "
+                                f"the manifest says {expected[:12]}…")
+
+
+def _digest(file: Any) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
