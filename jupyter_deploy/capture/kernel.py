@@ -1,0 +1,79 @@
+"""The edge to the live kernel: what was executed in it, and the values it holds."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.capture.magics import clean_source
+
+
+@dataclass(frozen=True)
+class ExecutedCell:
+    """A cell as it was executed."""
+
+    count: int
+    """The number the notebook shows beside it: In [count]."""
+    raw: str
+    """What the author wrote, magics included."""
+    code: str
+    """The Python that ran: magics and shell lines removed, line numbers kept."""
+    tree: ast.Module
+    """The syntax tree of `code`; empty when the cell did not parse."""
+    id: str | None = None
+    """The document's cell id, when the front end told it."""
+
+    @property
+    def label(self) -> str:
+        """How messages call this cell."""
+        return f"cell [{self.count}]"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A reading of a live kernel: its names are the live objects, its history is what ran."""
+
+    names: Mapping[str, Any]
+    """The notebook's globals."""
+    cells: tuple[ExecutedCell, ...]
+    """Every executed cell, in the order of execution."""
+    folder: Path
+    """The working directory."""
+    document: Path | None = None
+    """The notebook file, if the kernel knows it."""
+    filenames: Mapping[str, int] = field(default_factory=dict)
+    """Execution count of the cell that was compiled under a file name."""
+    hidden: Mapping[str, Any] = field(default_factory=dict)
+    """The names that IPython itself put among the globals."""
+
+    def cell_of_file(self, filename: str) -> ExecutedCell | None:
+        """Find the cell whose code was compiled under `filename` (a code object's `co_filename`)."""
+        count = self.filenames.get(filename)
+        return next((cell for cell in self.cells if cell.count == count), None)
+
+
+def read_kernel(shell: Any, *, document: Path | None = None, ids: Mapping[int, str] | None = None) -> Kernel:
+    """Read the kernel that `shell` (an IPython `InteractiveShell`) runs.
+
+    The cell that is executing now (the one with `%deploy` in it) is part of the history.
+    """
+    history = shell.history_manager.input_hist_raw
+    identities = ids or {}
+    cells = []
+    for count in range(1, len(history)):
+        raw = history[count]
+        if raw.strip():
+            code, tree = clean_source(raw, shell.input_transformer_manager.transform_cell)
+            cells.append(ExecutedCell(count, raw, code, tree, identities.get(count)))
+    return Kernel(
+        names=shell.user_ns,
+        cells=tuple(cells),
+        folder=Path.cwd(),
+        document=document,
+        filenames={name: count for name, count in shell.compile._filename_map.items() if name in linecache.cache},
+        hidden=dict(shell.user_ns_hidden),
+    )

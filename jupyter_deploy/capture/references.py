@@ -1,0 +1,99 @@
+"""The names that code really uses, read from its compiled form.
+
+Bytecode, not text: it knows which names are local, which are free and which are looked up among the globals.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+
+_STORES = frozenset({"STORE_NAME", "STORE_GLOBAL"})
+_LOADS_GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_CLASSDEREF"})
+
+
+@dataclass(frozen=True)
+class References:
+    """What a piece of code refers to."""
+
+    now: frozenset[str]
+    """Global names that are read when the statement itself runs: decorators, defaults, bases, class bodies."""
+    later: frozenset[str]
+    """Global names that are read when the functions in it are called."""
+    imports: frozenset[str]
+    """Modules that are imported inside functions or class bodies."""
+    writes: frozenset[str]
+    """Globals that functions in it assign (`global counter; counter += 1`)."""
+
+
+def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
+    """Read the references of one statement or expression as if it stood at the top of a module."""
+    if isinstance(node, ast.expr):
+        code = compile(ast.Expression(node), "<slice>", "eval", flags=flags, dont_inherit=True)
+    else:
+        code = compile(ast.Module([node], []), "<slice>", "exec", flags=flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+                       dont_inherit=True)
+    now: set[str] = set()
+    later: set[str] = set()
+    imports: set[str] = set()
+    writes: set[str] = set()
+    for part, runs_now in _parts(code, runs_now=True):
+        loads, stores, modules = _read_code(part)
+        if runs_now:
+            bound = stores if part is not code else set()
+            now |= loads - bound
+        else:
+            later |= loads
+            writes |= stores
+        imports |= modules
+    if flags & _future_annotations():
+        later |= _annotation_names(node)
+    return References(frozenset(now), frozenset(later), frozenset(imports), frozenset(writes))
+
+
+def _future_annotations() -> int:
+    import __future__
+
+    return __future__.annotations.compiler_flag
+
+
+def _annotation_names(node: ast.AST) -> set[str]:
+    """Names in annotations that are kept as text: nobody has to evaluate them, but documentation tools may."""
+    annotations = [
+        annotation
+        for child in ast.walk(node)
+        for annotation in (getattr(child, "annotation", None), getattr(child, "returns", None))
+        if isinstance(annotation, ast.AST)
+    ]
+    return {name.id for annotation in annotations for name in ast.walk(annotation) if isinstance(name, ast.Name)}
+
+
+def _parts(code: CodeType, *, runs_now: bool) -> Iterator[tuple[CodeType, bool]]:
+    """Walk a code object and all that is nested in it, and say which parts run when the statement runs."""
+    yield code, runs_now
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _parts(constant, runs_now=runs_now and _runs_at_once(constant))
+
+
+def _runs_at_once(code: CodeType) -> bool:
+    """Class bodies and comprehensions run where they stand; functions and lambdas run when they are called."""
+    is_function = bool(code.co_flags & 0x2)  # CO_NEWLOCALS: set for functions, not for class bodies
+    return not is_function or code.co_name in ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "__annotate__")
+
+
+def _read_code(code: CodeType) -> tuple[set[str], set[str], set[str]]:
+    loads: set[str] = set()
+    stores: set[str] = set()
+    modules: set[str] = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in _LOADS_GLOBAL:
+            loads.add(instruction.argval)
+        elif instruction.opname in _STORES:
+            stores.add(instruction.argval)
+        elif instruction.opname == "IMPORT_NAME":
+            modules.add(instruction.argval)
+    return loads, stores, modules

@@ -1,0 +1,209 @@
+"""Turning live values into bytes: the safest format that gives the value back."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_deploy.errors import CaptureError
+from jupyter_deploy.runtime import state as runtime_state
+
+IN_BAND = 4096
+"""Buffers below this many bytes stay inside the pickle: mapping them separately gains nothing."""
+
+NameOf = Callable[[object], str | None]
+"""Gives the name under which `service.py` defines a function or class of the notebook, None for others'."""
+
+
+@dataclass(frozen=True)
+class StateValue:
+    """A value as it will lie in the bundle."""
+
+    format: str
+    type: str
+    files: Mapping[str, bytes]
+    """Content by suffix: `{".pkl": ..., ".bin": ...}`."""
+    globals: tuple[tuple[str, str], ...] = ()
+    """What unpickling looks up."""
+    names: frozenset[str] = frozenset()
+    """What of `service.py` must be defined before the value can be loaded."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in the bundle."""
+        return sum(map(len, self.files.values()))
+
+    @property
+    def modules(self) -> set[str]:
+        """Modules that loading the value imports."""
+        reader = {"npy": "numpy", "arrow": "pyarrow", "xgboost": "xgboost", "lightgbm": "lightgbm"}.get(self.format)
+        own = {module for module, _ in self.globals if not module.startswith(runtime_state.PACKAGING_SIDE)}
+        return own | ({reader} if reader else set()) | ({"pandas"} if self.format == "arrow" else set())
+
+
+def serialise(value: Any, name_of: NameOf) -> StateValue:
+    """Turn a value into bytes by the first format that fits.
+
+    Raises
+    ------
+    CaptureError
+        When no format can carry it.
+
+    """
+    for write in (_write_npy, _write_arrow, _write_booster, _write_json):
+        written = write(value)
+        if written is not None:
+            return written
+    return _write_pickle(value, name_of)
+
+
+def type_name(value: object) -> str:
+    """Name a value's type the way its author would import it."""
+    cls = type(value)
+    return cls.__qualname__ if cls.__module__ in ("builtins", "__main__") else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _write_npy(value: Any) -> StateValue | None:
+    if type_name(value) != "numpy.ndarray" or value.dtype.hasobject or value.nbytes == 0:
+        return None
+    import numpy as np
+
+    file = io.BytesIO()
+    np.save(file, value, allow_pickle=False)
+    return StateValue("npy", "numpy.ndarray", {".npy": file.getvalue()})
+
+
+def _write_arrow(value: Any) -> StateValue | None:
+    """Write a frame as an Arrow file, if Arrow is at hand and gives back the very same frame."""
+    if type(value).__name__ != "DataFrame" or not type(value).__module__.startswith("pandas."):
+        return None
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return None
+    try:
+        table = pa.Table.from_pandas(value)
+        same = table.to_pandas()
+    except (pa.ArrowException, ValueError, TypeError, NotImplementedError):
+        return None
+    if not (same.equals(value) and list(same.dtypes) == list(value.dtypes) and same.attrs == value.attrs
+            and same.index.equals(value.index) and same.columns.dtype == value.columns.dtype):
+        return None
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return StateValue("arrow", type_name(value), {".arrow": sink.getvalue().to_pybytes()})
+
+
+def _write_booster(value: Any) -> StateValue | None:
+    match type_name(value):
+        case "xgboost.core.Booster":
+            return StateValue("xgboost", "xgboost.Booster", {".ubj": bytes(value.save_raw("ubj"))})
+        case "lightgbm.basic.Booster":
+            return StateValue("lightgbm", "lightgbm.Booster", {".txt": value.model_to_string().encode()})
+    return None
+
+
+def _write_json(value: Any) -> StateValue | None:
+    if not _is_plain(value):
+        return None
+    return StateValue("json", type_name(value), {".json": json.dumps(value, ensure_ascii=False).encode()})
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON gives back exactly this value: exact types, text keys, finite floats."""
+    kind = type(value)
+    if kind in (str, bool, int, types.NoneType):
+        return True
+    if kind is float:
+        return value - value == 0
+    if kind is list:
+        return all(map(_is_plain, value))
+    return kind is dict and all(type(key) is str for key in value) and all(map(_is_plain, value.values()))
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles functions and classes of the notebook as names of `service.py`, and tensors as plain buffers."""
+
+    def __init__(self, file: io.BytesIO, name_of: NameOf, buffers: list[memoryview]) -> None:
+        super().__init__(file, protocol=5, buffer_callback=self._keep_buffer)
+        self._name_of = name_of
+        self._buffers = buffers
+        self.names: set[str] = set()
+
+    def _keep_buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < IN_BAND:
+            return True
+        self._buffers.append(view)
+        return False
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, (types.FunctionType, type)) or hasattr(value, "__wrapped__"):
+            name = self._name_of(value)
+            if name is not None:
+                self.names.add(name)
+                return runtime_state.service_attribute, (name,)
+        elif type(value).__module__ in ("torch", "torch.nn.parameter") and type(value).__name__ in ("Tensor", "Parameter"):
+            return _reduce_tensor(value)
+        return NotImplemented
+
+
+def _reduce_tensor(tensor: Any) -> Any:
+    if tensor.layout.__repr__() != "torch.strided" or tensor.is_quantized:
+        return NotImplemented
+    import torch
+
+    data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    parameter = isinstance(tensor, torch.nn.Parameter)
+    arguments = (pickle.PickleBuffer(data), dtype, tuple(tensor.shape), str(tensor.device), parameter, tensor.requires_grad)
+    return runtime_state.rebuild_tensor, arguments
+
+
+class _RecordingUnpickler(pickle.Unpickler):
+    """Loads a pickle once to learn which globals it looks up: that list is all the service will admit."""
+
+    def __init__(self, file: io.BytesIO, buffers: list[memoryview], resolve: Callable[[str], Any]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._resolve = resolve
+        self.globals: set[tuple[str, str]] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        self.globals.add((module, name))
+        if (module, name) == (runtime_state.__name__, runtime_state.service_attribute.__name__):
+            return self._resolve
+        return super().find_class(module, name)
+
+
+def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
+    file = io.BytesIO()
+    buffers: list[memoryview] = []
+    resolved: dict[str, object] = {}
+
+    def remember(target: object) -> str | None:
+        name = name_of(target)
+        if name is not None:
+            resolved[name] = target
+        return name
+
+    pickler = _Pickler(file, remember, buffers)
+    try:
+        pickler.dump(value)
+    except CaptureError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a value's own __reduce__ may raise anything
+        raise CaptureError(f"a {type_name(value)} cannot be carried to another process: {error}") from error
+    data = file.getvalue()
+    reader = _RecordingUnpickler(io.BytesIO(data), buffers, resolved.__getitem__)
+    try:
+        reader.load()
+    except Exception as error:  # noqa: BLE001 - likewise its __setstate__
+        raise CaptureError(f"a {type_name(value)} can be written but not read back: {error}") from error
+    files = {".pkl": data} | ({".bin": runtime_state.write_buffers(buffers)} if buffers else {})
+    return StateValue("pickle", type_name(value), files, tuple(sorted(reader.globals)), frozenset(pickler.names))

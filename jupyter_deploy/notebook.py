@@ -1,0 +1,118 @@
+"""The notebook document: its cells and what each of them is for the service."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from jupyter_deploy.errors import NotebookError
+
+Role = Literal["entry", "setup", "include", "skip", "example", "test"]
+ROLES: tuple[Role, ...] = get_args(Role)
+PREFIX = "deploy:"
+
+_TAGS_OF_OTHERS: dict[str, Role] = {
+    "injected-parameters": "include",  # papermill's values for this run
+    "skip-execution": "skip",  # nbclient
+    "raises-exception": "skip",  # nbclient: the cell is expected to fail
+    "skip": "skip",  # Kale
+    "imports": "include",  # Kale
+    "functions": "include",  # Kale
+    "nuclio-ignore": "skip",
+    "mlrun-ignore": "skip",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell of the document."""
+
+    position: int
+    """Its place among all cells of the document, from 1."""
+    id: str
+    source: str
+    tags: tuple[str, ...]
+    role: Role | None
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """The code cells of a notebook file as it was last saved."""
+
+    path: Path
+    cells: tuple[Cell, ...]
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read a notebook file (nbformat 4; older files are upgraded in memory, the file is never written).
+
+    Raises
+    ------
+    NotebookError
+        When the file cannot be read, is not a notebook, or a cell has an unknown role.
+
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotebookError(f"the notebook cannot be read: {error.strerror}", where=str(path)) from error
+    except ValueError as error:
+        raise NotebookError(f"this is not a notebook: {error}", where=str(path)) from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list) or raw.get("nbformat") != 4:
+        raw = _upgrade(path)
+    cells = tuple(
+        _read_cell(position, cell, path)
+        for position, cell in enumerate(raw["cells"], start=1)
+        if cell.get("cell_type") == "code"
+    )
+    return Notebook(path, cells)
+
+
+def _upgrade(path: Path) -> Any:
+    import nbformat  # costs 100 ms to import, and nearly every notebook is of format 4 already
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise NotebookError(f"this is not a notebook that nbformat can read: {error}", where=str(path)) from error
+
+
+def _read_cell(position: int, raw: dict[str, Any], path: Path) -> Cell:
+    source = raw.get("source", "")
+    metadata = raw.get("metadata", {})
+    tags = tuple(str(tag) for tag in metadata.get("tags", ()))
+    role = role_of(tags, metadata.get("nbdeploy", {}), f"{path.name}, cell {position}")
+    return Cell(position, raw.get("id", ""), source if isinstance(source, str) else "".join(source), tags, role)
+
+
+def role_of(tags: tuple[str, ...], metadata: Any, where: str) -> Role | None:
+    """Give the role that a cell's tags or its `nbdeploy` metadata name; our own tags win over those of others.
+
+    Raises
+    ------
+    NotebookError
+        When a role is unknown, or two are named.
+
+    """
+    named = [tag.removeprefix(PREFIX) for tag in tags if tag.startswith(PREFIX)]
+    if isinstance(metadata, dict) and "role" in metadata:
+        named.append(str(metadata["role"]))
+    roles = {_check_role(name, where) for name in named}
+    if len(roles) > 1:
+        raise NotebookError(f"one role for a cell, but this one has {', '.join(sorted(roles))}", where=where,
+                            advice="keep the tag that says what the cell is for and remove the others")
+    if roles:
+        return roles.pop()
+    return next((_TAGS_OF_OTHERS[tag] for tag in tags if tag in _TAGS_OF_OTHERS), None)
+
+
+def _check_role(name: str, where: str) -> Role:
+    for role in ROLES:
+        if name == role:
+            return role
+    near = difflib.get_close_matches(name, ROLES, n=1)
+    likely = f"did you mean {PREFIX}{near[0]}?" if near else f"the roles are {', '.join(ROLES)}"
+    raise NotebookError(f"{PREFIX}{name} is not a role", where=where, advice=likely)

@@ -1,0 +1,167 @@
+"""The values that `service.py` reads: `model = load_state("model")`.
+
+Formats, the safest first: `npy`, `arrow`, `xgboost`, `lightgbm` and `json` hold data only. `pickle` holds objects; it is
+read by an unpickler that admits only the globals that the manifest lists for that value. Large buffers stand in a file
+beside the pickle and are mapped copy-on-write: all workers share their pages, and a worker that writes gets its own copy.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import pickle
+import struct
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .manifest import Manifest, StateItem, read_manifest
+
+ALIGNMENT = 64
+"""Buffers start at multiples of this many bytes, which every array library is content with."""
+
+_PACKAGE = __name__.rpartition(".")[0]
+PACKAGING_SIDE = "jupyter_deploy.runtime"
+"""What this package is called where bundles are written; pickles made there name its functions so."""
+
+
+class StateRefused(Exception):
+    """A pickled value asks for something that the manifest does not list."""
+
+
+@lru_cache(maxsize=1)
+def _own_manifest() -> tuple[Path, Manifest]:
+    bundle = Path(__file__).resolve().parent.parent
+    return bundle, read_manifest(bundle)
+
+
+def load_state(name: str) -> Any:
+    """Load the value that the notebook had under `name`; called by `service.py`."""
+    bundle, manifest = _own_manifest()
+    item = next(item for item in manifest.state if item.name == name)
+    return read_state(bundle, item)
+
+
+def read_state(bundle: Path, item: StateItem) -> Any:
+    """Read one value of the bundle in folder `bundle`.
+
+    Raises
+    ------
+    StateRefused
+        When a pickle asks for a global that the manifest does not list.
+
+    """
+    return _READERS[item.format](bundle / item.file, item)
+
+
+def _read_npy(path: Path, item: StateItem) -> Any:
+    import numpy as np
+
+    return np.load(path, mmap_mode="c", allow_pickle=False)
+
+
+def _read_arrow(path: Path, item: StateItem) -> Any:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_pandas()
+
+
+def _read_xgboost(path: Path, item: StateItem) -> Any:
+    import xgboost
+
+    return xgboost.Booster(model_file=str(path))
+
+
+def _read_lightgbm(path: Path, item: StateItem) -> Any:
+    import lightgbm
+
+    return lightgbm.Booster(model_file=str(path))
+
+
+def _read_json(path: Path, item: StateItem) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def _read_pickle(path: Path, item: StateItem) -> Any:
+    with path.open("rb") as file:
+        return Unpickler(file, item, buffers=read_buffers(path.with_suffix(".bin"))).load()
+
+
+_READERS: dict[str, Callable[[Path, StateItem], Any]] = {
+    "npy": _read_npy,
+    "arrow": _read_arrow,
+    "xgboost": _read_xgboost,
+    "lightgbm": _read_lightgbm,
+    "json": _read_json,
+    "pickle": _read_pickle,
+}
+
+
+class Unpickler(pickle.Unpickler):
+    """Unpickles a state item and admits only the globals its manifest entry lists."""
+
+    def __init__(self, file: Any, item: StateItem, *, buffers: list[memoryview]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._name = item.name
+        self._admitted = frozenset(item.globals)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look up a global (raises `StateRefused`)."""
+        if (module, name) not in self._admitted:
+            raise StateRefused(f"the state {self._name!r} asks for {module}.{name}, which the manifest does not list")
+        if module.startswith(PACKAGING_SIDE):
+            module = _PACKAGE + module.removeprefix(PACKAGING_SIDE)
+        return super().find_class(module, name)
+
+
+def service_attribute(name: str) -> Any:
+    """Give what `service.py` defines under `name`; pickles refer to notebook functions and classes through this."""
+    value: Any = sys.modules["service"]
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def rebuild_tensor(data: Any, dtype: str, shape: tuple[int, ...], device: str, parameter: bool, grad: bool) -> Any:
+    """Make a PyTorch tensor over the bytes `data` without copying them (on the CPU)."""
+    import torch
+
+    if shape == () or 0 not in shape:
+        flat = torch.frombuffer(data, dtype=torch.uint8).view(getattr(torch, dtype))
+    else:
+        flat = torch.empty(0, dtype=getattr(torch, dtype))
+    tensor = flat.reshape(shape)
+    if device != "cpu":
+        tensor = tensor.to(device)
+    return torch.nn.Parameter(tensor, requires_grad=grad) if parameter else tensor.requires_grad_(grad)
+
+
+def read_buffers(path: Path) -> list[memoryview]:
+    """Map the buffers file beside a pickle; no file means no buffers.
+
+    Layout: the number of buffers, then offset and size of each (little-endian unsigned 64-bit), then the bytes.
+    """
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    (count,) = struct.unpack_from("<Q", mapped)
+    numbers = struct.unpack_from(f"<{2 * count}Q", mapped, 8)
+    view = memoryview(mapped)
+    return [view[offset : offset + size] for offset, size in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def write_buffers(buffers: list[memoryview]) -> bytes:
+    """Lay out buffers as `read_buffers` expects them."""
+    offset = 8 + 16 * len(buffers)
+    header = [len(buffers)]
+    chunks: list[bytes | memoryview] = []
+    for buffer in buffers:
+        padding = -offset % ALIGNMENT
+        chunks += [bytes(padding), buffer]
+        header += [offset + padding, buffer.nbytes]
+        offset += padding + buffer.nbytes
+    return b"".join([struct.pack(f"<{len(header)}Q", *header), *chunks])
