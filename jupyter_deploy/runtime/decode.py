@@ -1,0 +1,87 @@
+"""From the JSON of a request to the arguments of an entry: exactly what the notebook would have passed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from . import scalars
+from .invalid import InvalidInput, name_found, name_some, name_unknown
+from .manifest import Entry, TypeSpec
+from .scalars import Decoder
+
+__all__ = ["Decoder", "InvalidInput", "compile_decoder", "compile_type_decoder", "find_class"]
+
+_BUILDERS: dict[str, Callable[[TypeSpec], Decoder]] = {
+    "any": scalars.compile_any,
+    "none": scalars.compile_none,
+    "bool": scalars.compile_exact,
+    "int": scalars.compile_exact,
+    "str": scalars.compile_exact,
+    "float": scalars.compile_float,
+    "bytes": scalars.compile_bytes,
+    "date": scalars.compile_date,
+    "datetime": scalars.compile_datetime,
+    "time": scalars.compile_time,
+    "timedelta": scalars.compile_timedelta,
+    "decimal": scalars.compile_decimal,
+    "uuid": scalars.compile_uuid,
+}
+
+_MISSING = object()
+
+
+def find_class(path: str) -> Any:
+    """Import the class that `module:qualname` names."""
+    module, _, qualname = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def compile_type_decoder(spec: TypeSpec, find_class: Callable[[str], Any] = find_class) -> Decoder:
+    """Build the decoder of one type: from a JSON value and its field's path to the Python value.
+
+    The decoder raises `InvalidInput` and nothing else. `find_class` resolves the `class` of objects and enums.
+    """
+    return _BUILDERS[spec["kind"]](spec)
+
+
+def compile_decoder(
+    entry: Entry, find_class: Callable[[str], Any] = find_class
+) -> Callable[[object], dict[str, Any]]:
+    """Build the decoder of an entry's requests, once: from a parsed JSON object to keyword arguments.
+
+    The decoder raises `InvalidInput` and nothing else.
+    """
+    parameters = [
+        (parameter.name, parameter.required, compile_type_decoder(parameter.type, find_class))
+        for parameter in entry.parameters
+    ]
+    names = [name for name, _, _ in parameters]
+
+    def decode(request: object) -> dict[str, Any]:
+        if type(request) is not dict:
+            raise InvalidInput("", f"an object with the arguments {name_some(names)}", name_found(request))
+        arguments: dict[str, Any] = {}
+        for name, required, decode_value in parameters:
+            value = request.get(name, _MISSING)
+            if value is not _MISSING:
+                arguments[name] = decode_value(value, name)
+            elif required:
+                _refuse_names(request, name)
+        if len(arguments) != len(request):
+            _refuse_names(request, None)
+        return arguments
+
+    def _refuse_names(request: dict[str, object], missing: str | None) -> None:
+        for name in request:
+            if name not in names:
+                expected = f"the arguments {name_some(names, 12)}" if names else "no arguments"
+                raise InvalidInput(str(name), expected, name_unknown(name, names))
+        if missing is not None:
+            raise InvalidInput(missing, "a value: the argument is required", "nothing")
+
+    return decode
