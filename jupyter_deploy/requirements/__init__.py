@@ -1,0 +1,9 @@
+"""Which distributions a service needs: found from its imports, pinned, written as a lock."""
+
+from __future__ import annotations
+
+from jupyter_deploy.requirements.distributions import Distribution, Requirements, Source
+from jupyter_deploy.requirements.lock import write_lock
+from jupyter_deploy.requirements.resolution import add_module, resolve
+
+__all__ = ["Distribution", "Requirements", "Source", "add_module", "resolve", "write_lock"]
