@@ -20,14 +20,16 @@ from typing import Any
 _SKIPPED = frozenset({"__pycache__", "node_modules"})
 
 
-def package_files(folder: Path) -> Iterator[Path]:
-    """Walk a package's folder in sorted order, leaving out hidden folders, bytecode and what links lead to."""
+def package_files(folder: Path, _above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Walk a package's folder in sorted order, leaving out what is hidden (`.git`, `.env`) and bytecode."""
+    above = (*_above, folder.resolve())
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            if not (entry.name.startswith(".") or entry.name in _SKIPPED or entry.is_symlink()):
-                yield from package_files(entry)
-        elif entry.is_file():
+        if entry.name.startswith(".") or entry.name in _SKIPPED:
+            continue
+        if not entry.is_dir():
             yield entry
+        elif entry.resolve() not in above:  # a link to a folder further up has no end
+            yield from package_files(entry, above)
 
 
 @dataclass(frozen=True)

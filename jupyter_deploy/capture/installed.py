@@ -82,27 +82,30 @@ class Index:
     def owners(self, file: str) -> tuple[Installed, ...]:
         """Give the distributions that `file` (absolute) belongs to: one, none, or several that share it."""
         for candidate in dict.fromkeys((file, os.path.realpath(file))):
+            for site in self._around(candidate):
+                found = _owners_in(site, candidate[len(site.path) + 1 :])
+                if found:
+                    return found
             for site in self.sites:
                 for name, editable in site.editables.items():
                     if editable.provides(candidate):
                         return (Installed(name, site.path, site.distributions[name]),)
-                if candidate.startswith(site.path + "/"):
-                    found = _owners_in(site, candidate[len(site.path) + 1 :])
-                    if found:
-                        return found
         return ()
 
     def sharing(self, path: str) -> tuple[Installed, ...]:
         """Give the distributions with files anywhere under the folder `path` (absolute), a namespace package."""
-        found = []
-        for site in self.sites:
-            if not path.startswith(site.path + "/"):
-                continue
+        for site in self._around(path):
             inside = path[len(site.path) + 1 :]
-            found += [Installed(name, site.path, site.distributions[name])
-                      for name in site.owners.get(inside.split("/")[0], ())]
-            found = [one for one in found if any(file.startswith(inside + "/") for file in recorded_files(one))]
-        return tuple(found)
+            names = site.owners.get(inside.split("/")[0], ())
+            installed = [Installed(name, site.path, site.distributions[name]) for name in names]
+            found = [one for one in installed if any(file.startswith(inside + "/") for file in recorded_files(one))]
+            if found:
+                return tuple(found)
+        return ()
+
+    def _around(self, path: str) -> list[Site]:
+        """Give the sites that `path` lies in, innermost first: one may be inside another (`setuptools/_vendor`)."""
+        return sorted((site for site in self.sites if path.startswith(site.path + "/")), key=lambda site: -len(site.path))
 
 
 def _owners_in(site: Site, relative: str) -> tuple[Installed, ...]:

@@ -100,9 +100,11 @@ def classify(module: str, *, cache: Path | None = None) -> Origin:
         return Origin("main")
     if module in sys.builtin_module_names:
         return Origin("builtin")
+    if top in sys.stdlib_module_names and top not in sys.modules:
+        return Origin("stdlib")  # not looked for: setuptools has itself imported when asked for distutils
     place = find_place(module)
     if place is None or (place.file is None and not place.folders):
-        return _classify_above(module, place, cache)
+        return _classify_above(module, cache)
     if top in sys.stdlib_module_names and _is_standard(place):
         return Origin("stdlib", file=place.file)
     index = installed(cache)
@@ -112,17 +114,15 @@ def classify(module: str, *, cache: Path | None = None) -> Origin:
     return Origin("stdlib" if _is_standard(place) else "local", file=place.file)
 
 
-def _classify_above(module: str, place: Place | None, cache: Path | None) -> Origin:
+def _classify_above(module: str, cache: Path | None) -> Origin:
     """Classify a module without a file by the package that makes it; in a namespace package it is missing."""
     parent = module.rpartition(".")[0]
     if module.partition(".")[0] in sys.stdlib_module_names:
         return Origin("stdlib")
     if not parent:
         return Origin("missing")
-    above = find_place(parent)
-    if above is None or (place is None and above.namespace):
-        return Origin("missing")
-    return classify(parent, cache=cache)
+    above = classify(parent, cache=cache)
+    return above if above.file is not None else Origin("missing")
 
 
 def _is_standard(place: Place) -> bool:
@@ -135,7 +135,7 @@ def _is_standard(place: Place) -> bool:
 
 
 def _owners_of_namespace(module: str, place: Place, index: Index) -> tuple[Installed, ...]:
-    """Give the distributions of the loaded modules inside a namespace package; if none is loaded, of all that share it."""
+    """Give the distributions of a namespace package's loaded modules; if none is loaded, of all that share it."""
     inside = sorted(name for name in sys.modules if name.startswith(module + "."))
     files = [getattr(sys.modules[name], "__file__", None) for name in inside]
     loaded = [owner for file in files if isinstance(file, str) for owner in index.owners(file)]

@@ -77,7 +77,7 @@ def _fact(one: Distribution) -> list[object]:
     except OSError as error:
         raise RequirementError(
             f"{one.name} {one.version} is no longer installed", where=str(metadata),
-            advice="the kernel's environment was changed: restart the kernel, run the notebook and deploy again") from error
+            advice="its environment was changed: restart the kernel, run the notebook and deploy again") from error
     return [one.name, one.version, one.location, changed, one.source.digest]
 
 
