@@ -1,0 +1,199 @@
+"""Calling entries: in the event loop when they are quick, in a thread when they are not, and never for too long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import traceback
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol
+
+from .counters import Meter
+from .decode import InvalidInput
+from .entries import Place, ServedEntry, Service, place_error, place_stack
+from .logs import log
+from .messages import Answer, Prediction, Request
+from .refusals import Refusal, busy
+
+QUICK = 0.005
+"""Seconds: an entry that takes less on average is called in the event loop, where a thread's hand-over is saved."""
+SMALL = 1 << 16
+"""Bytes: a larger body is decoded in a thread, whatever the entry."""
+
+
+class OnStuck(Protocol):
+    """What to do about a call that outran the time-out; `fatal` when nothing else can be answered any more."""
+
+    def __call__(self, entry: str, seconds: float, cell: str | None, *, fatal: bool) -> None:
+        """Act on it, in the watchdog's thread."""
+
+
+@dataclass
+class Running:
+    """A call in a thread."""
+
+    entry: ServedEntry
+    started: float
+    future: asyncio.Future[Answer]
+    reported: bool = False
+
+
+class Caller:
+    """Runs predictions and watches over them.
+
+    Parameters
+    ----------
+    timeout
+        Seconds a call may take.
+
+    """
+
+    def __init__(self, service: Service, meters: dict[str, Meter], *, timeout: float, on_stuck: OnStuck) -> None:
+        self._service = service
+        self._meters = meters
+        self._timeout = timeout
+        self._on_stuck = on_stuck
+        self._threads = 1 if service.stateful else min(32, (os.cpu_count() or 1) + 4)
+        self._pool = ThreadPoolExecutor(self._threads, "call")
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._running: dict[int, Running] = {}
+        self._latest: ServedEntry | None = None
+        self._beat = perf_counter()
+
+    def start_watching(self) -> None:
+        """Start the watchdog."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def beat(self) -> None:
+        """Tell the watchdog that the event loop turns; to be called once a second."""
+        self._beat = perf_counter()
+
+    @property
+    def running(self) -> bool:
+        """Whether a thread is in a call."""
+        return bool(self._running)
+
+    @property
+    def hanging(self) -> bool:
+        """Whether a thread is in a call that outran the time-out."""
+        return any(running.reported for running in self._running.values())
+
+    async def answer(self, prediction: Prediction, request: Request) -> Answer:
+        """Answer a request by calling its entry (raises `Refusal`)."""
+        entry = prediction.entry
+        if entry.is_async:
+            return await self._await(prediction, request)
+        if entry.seconds < QUICK and len(request.body) < SMALL and not (self._service.stateful and self._running):
+            self._latest = entry
+            return self._run(prediction, request)
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._pool.submit(self._work, prediction, request, future, perf_counter())
+        return await future
+
+    def _run(self, prediction: Prediction, request: Request) -> Answer:
+        entry = prediction.entry
+        try:
+            arguments = prediction.decode(request)
+            started = perf_counter()
+            result = entry.call(arguments)
+            self._took(entry, perf_counter() - started)
+            return prediction.encode(request, result)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
+            raise self._refuse(entry, error) from None
+
+    async def _await(self, prediction: Prediction, request: Request) -> Answer:
+        entry = self._latest = prediction.entry
+        try:
+            arguments = prediction.decode(request)
+            started = perf_counter()
+            task = asyncio.ensure_future(entry.call_async(arguments))
+            done, _ = await asyncio.wait({task}, timeout=self._timeout)
+            if not done:
+                task.cancel()
+                raise self._refuse_overdue(entry)
+            result = task.result()
+            self._took(entry, perf_counter() - started)
+            return prediction.encode(request, result)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
+            raise self._refuse(entry, error) from None
+
+    def _work(self, prediction: Prediction, request: Request, future: asyncio.Future[Answer], submitted: float) -> None:
+        started = perf_counter()
+        self._meters[prediction.entry.name].queued(started - submitted)
+        answer: Answer | None = None
+        refusal: Refusal | None = None
+        running = self._running[threading.get_ident()] = Running(prediction.entry, started, future)
+        try:
+            if started - submitted > self._timeout:
+                raise busy(503, "overloaded", f"the request waited {started - submitted:.1f} s for its turn")
+            answer = self._run(prediction, request)
+        except Refusal as error:
+            refusal = error
+        finally:
+            del self._running[threading.get_ident()]
+        self._loop.call_soon_threadsafe(_settle, running.future, answer, refusal)
+
+    def _took(self, entry: ServedEntry, seconds: float) -> None:
+        entry.took(seconds)
+        self._meters[entry.name].called(seconds)
+
+    def _refuse(self, entry: ServedEntry, error: BaseException) -> Refusal:
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, InvalidInput):
+            return Refusal(422, "invalid_input", str(error), field=error.field, expected=error.expected, found=error.found)
+        error_id = uuid.uuid4().hex[:12]
+        place = place_error(error, self._service.bundle, self._service.manifest)
+        log(logging.ERROR, f"the entry {entry.name} failed: {type(error).__name__}: {error}", error=error,
+            error_id=error_id, entry=entry.name, where=place.where, cell=place.cell)
+        return Refusal(500, "entry_failed", f"the entry {entry.name} failed; the log has the details under this id", id=error_id)
+
+    def _refuse_overdue(self, entry: ServedEntry) -> Refusal:
+        return Refusal(504, "timeout", f"the entry {entry.name} did not answer within {self._timeout:g} s")
+
+    def _watch(self) -> None:
+        interval = min(1.0, self._timeout / 4)
+        pause, before = threading.Event(), perf_counter()
+        while True:
+            pause.wait(interval)
+            now = perf_counter()
+            # A process that was itself suspended has no stuck calls.
+            if now - before < self._timeout:
+                self._look(now)
+            before = now
+
+    def _look(self, now: float) -> None:
+        for thread, running in list(self._running.items()):
+            if now - running.started > self._timeout and not running.reported:
+                running.reported = True
+                refusal = self._refuse_overdue(running.entry)
+                self._loop.call_soon_threadsafe(_settle, running.future, None, refusal)
+                reported = sum(one.reported for one in list(self._running.values()))
+                self._report(running.entry, thread, now - running.started, fatal=reported == self._threads)
+        if now - self._beat > self._timeout + 1 and self._latest is not None:
+            self._report(self._latest, self._loop_thread, now - self._beat, fatal=True)
+            self._beat = now
+
+    def _report(self, entry: ServedEntry, thread: int, seconds: float, *, fatal: bool) -> None:
+        frame: Any = sys._current_frames().get(thread)  # noqa: SLF001 - the documented way to another thread's stack
+        place = Place() if frame is None else place_stack(frame, self._service.bundle, self._service.manifest)
+        log(logging.ERROR, f"a call of the entry {entry.name} has not returned for {seconds:.0f} s", entry=entry.name,
+            where=place.where, cell=place.cell, stack="".join(traceback.format_stack(frame)))
+        self._on_stuck(entry.name, seconds, place.cell, fatal=fatal)
+
+
+def _settle(future: asyncio.Future[Answer], answer: Answer | None, refusal: Refusal | None) -> None:
+    """Finish a call's future, unless the watchdog or the call itself was first."""
+    if future.done():
+        return
+    if answer is not None:
+        future.set_result(answer)
+    elif refusal is not None:
+        future.set_exception(refusal)

@@ -1,0 +1,149 @@
+"""The service that a bundle holds: its module, imported and set up, and its entries, ready to be called."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import GeneratorType, ModuleType
+from typing import Any
+
+from .decode import compile_decoder
+from .manifest import Entry, Manifest, check_files
+from .tables import Calls
+
+SERVICE = "service.py"
+
+Arguments = dict[str, Any] | Calls
+"""One call's keyword arguments, or the calls that another protocol's request asks for."""
+
+
+class EnvironmentIncomplete(Exception):
+    """Environment variables that the service needs are not set."""
+
+
+class ServedEntry:
+    """An entry with everything that a call of it needs.
+
+    `seconds` is the running mean of its calls' duration: it decides where the next one runs.
+    """
+
+    __slots__ = ("decode", "described", "function", "is_async", "name", "seconds")
+
+    def __init__(self, described: Entry, function: Callable[..., Any]) -> None:
+        self.name = described.name
+        self.described = described
+        self.decode: Callable[[Any], dict[str, Any]] = compile_decoder(described)
+        self.is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function) or described.is_async
+        self.function = _collect_async(function) if inspect.isasyncgenfunction(function) else function
+        self.seconds = float("inf")
+
+    def call(self, arguments: Arguments) -> Any:
+        """Call the function (not for async entries); what a generator yields is collected."""
+        if isinstance(arguments, Calls):
+            results = [self.call(one) for one in arguments.arguments]
+            return results if arguments.many else results[0]
+        result = self.function(**arguments)
+        return list(result) if type(result) is GeneratorType else result
+
+    async def call_async(self, arguments: Arguments) -> Any:
+        """Call an async entry."""
+        if isinstance(arguments, Calls):
+            results = [await self.function(**one) for one in arguments.arguments]
+            return results if arguments.many else results[0]
+        return await self.function(**arguments)
+
+    def took(self, seconds: float) -> None:
+        """Take a call's duration into the running mean."""
+        self.seconds = seconds if self.seconds == float("inf") else self.seconds + (seconds - self.seconds) / 8
+
+
+def _collect_async(function: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable[list[Any]]]:
+    async def collect(**arguments: Any) -> list[Any]:
+        return [item async for item in function(**arguments)]
+
+    return collect
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a worker serves."""
+
+    bundle: Path
+    manifest: Manifest
+    name: str
+    version: str
+    entries: dict[str, ServedEntry]
+    setup: tuple[Callable[[], Any], ...]
+
+    @property
+    def stateful(self) -> bool:
+        """Whether calls change what later calls read; then they run one at a time, as in the notebook."""
+        return any(entry.described.mutates for entry in self.entries.values())
+
+
+def load_service(bundle: Path, manifest: Manifest, name: str | None) -> Service:
+    """Check the bundle, import its slice and compile its entries.
+
+    Raises
+    ------
+    BundleDamaged, EnvironmentIncomplete
+        And whatever importing the slice raises.
+
+    """
+    check_files(bundle, manifest)
+    if missing := [variable for variable in manifest.environment if variable not in os.environ]:
+        raise EnvironmentIncomplete(
+            f"the service needs the environment variable{'s' * (len(missing) > 1)} {', '.join(missing)}, which "
+            f"{'are' if len(missing) > 1 else 'is'} not set: secrets are not stored in a bundle, give them to the process"
+        )
+    module = importlib.import_module("service")
+    entries = {entry.name: ServedEntry(entry, _function(module, entry.function)) for entry in manifest.entries}
+    setup = tuple(_function(module, function) for function in manifest.setup)
+    return Service(bundle, manifest, name or manifest.name, manifest.version, entries, setup)
+
+
+def _function(module: ModuleType, name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    if not callable(function):
+        raise TypeError(f"{SERVICE} should define the function {name}, but has {function!r} under this name")
+    return function
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the service's code something happened."""
+
+    where: str | None = None
+    """`service.py:12`"""
+    cell: str | None = None
+    """`cell 3, line 4`"""
+
+
+def place_error(error: BaseException, bundle: Path, manifest: Manifest) -> Place:
+    """Find the innermost line of the slice that an exception passed through."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).name == SERVICE:
+        return place_line(error.lineno or 1, manifest)
+    frames = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    return _place_frames(frames, bundle, manifest)
+
+
+def place_stack(frame: Any, bundle: Path, manifest: Manifest) -> Place:
+    """Find the innermost line of the slice that a running frame is in."""
+    frames = [(one.f_code.co_filename, line) for one, line in traceback.walk_stack(frame)]
+    return _place_frames(reversed(frames), bundle, manifest)
+
+
+def _place_frames(frames: Iterator[tuple[str, int]], bundle: Path, manifest: Manifest) -> Place:
+    slice_file = str(bundle / SERVICE)
+    lines = [line for file, line in frames if file == slice_file]
+    return place_line(lines[-1], manifest) if lines else Place()
+
+
+def place_line(line: int, manifest: Manifest) -> Place:
+    """Name a line of the slice and the cell it came from."""
+    return Place(f"{SERVICE}:{line}", manifest.cell_of(line))

@@ -1,0 +1,79 @@
+"""What travels between the HTTP layer and the protocols: requests, answers, and the routes that connect them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from .entries import Arguments, ServedEntry
+    from .refusals import Refusal
+
+Header = tuple[bytes, bytes]
+JSON: Header = (b"content-type", b"application/json")
+TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
+
+
+class Answer(NamedTuple):
+    """A complete response; `content-length` is added when it is sent."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = (JSON,)
+
+
+class Request:
+    """A request whose body has been read."""
+
+    __slots__ = ("body", "headers", "memo")
+
+    def __init__(self, headers: dict[bytes, bytes], body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+        self.memo: Any = None
+        """What a protocol's decoder leaves for its encoder."""
+
+    def header(self, name: bytes) -> str:
+        """Give a header's text, empty when it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A route that calls an entry.
+
+    `decode` and `encode` run in the event loop for a short call and in a thread for a long one.
+    """
+
+    entry: ServedEntry
+    decode: Callable[[Request], Arguments]
+    """Gives the arguments; raises `InvalidInput` or `Refusal`."""
+    encode: Callable[[Request, Any], Answer]
+    refuse: Callable[[Refusal], Answer]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A route that does not call an entry."""
+
+    answer: Callable[[Request], Answer]
+    refuse: Callable[[Refusal], Answer]
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    guarded: bool = True
+    """Needs the API key, when there is one."""
+
+
+@dataclass
+class Routes:
+    """All routes of a worker, by their exact path."""
+
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
+
+
+def json_answer(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> Answer:
+    """Answer with plain JSON values."""
+    return Answer(status, orjson.dumps(value), (JSON, *headers))

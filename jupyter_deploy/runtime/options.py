@@ -1,0 +1,83 @@
+"""The command line of a worker."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+HELP = """\
+Serve this bundle over HTTP.
+
+  python -m runtime serve                        in the bundle's folder, on 127.0.0.1:8080
+  python -m runtime serve --host 0.0.0.0         in a container, where the platform guards the port
+  curl -s localhost:8080/                        the routes; /docs is for people, /openapi.json for programs
+  curl -s localhost:8080/readyz                  200 as soon as it is loaded and warm
+
+One port speaks every protocol: POST /<entry> (JSON in, JSON out), Open Inference Protocol v2 under /v2,
+KServe v1 under /v1, MLflow and SageMaker at /invocations, Prometheus at /metrics.
+SIGTERM drains: what was accepted is answered, then the worker exits with status 0.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a worker serves its bundle."""
+
+    bundle: Path
+    paths: tuple[str, ...] = ()
+    """Folders of the environment, put on `sys.path` after the standard library."""
+    name: str | None = None
+    """The deployment's name; the manifest's when None."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    listen_fd: int | None = None
+    control_fd: int | None = None
+    metrics_file: Path | None = None
+    max_body: int = 64 << 20
+    """Bytes."""
+    max_queue: int = 1024
+    """Requests in progress."""
+    timeout: float = 60.0
+    """Seconds that one call of an entry may take."""
+    drain: float = 20.0
+    """Seconds of grace after SIGTERM."""
+    api_key_digest: str | None = None
+    access_log: bool = False
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a supervisor holds the other end of a control channel."""
+        return self.control_fd is not None
+
+
+def parse_options(bundle: Path, arguments: list[str]) -> Options:
+    """Read the command line (exits with status 2, or after `--help` with 0, as `argparse` does)."""
+    parser = argparse.ArgumentParser(
+        "runtime", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("command", nargs="?", choices=["serve"], default="serve", help="the only command, and the default")
+    add("--path", dest="paths", action="append", default=[], metavar="FOLDER",
+        help="a folder of installed packages, put on sys.path after the standard library; may be repeated")
+    add("--name", help="the service's name (default: the one in bundle.json)")
+    add("--host", default=Options.host, help="the address to listen on (default: %(default)s)")
+    add("--port", type=int, default=Options.port, help="the port to listen on (default: %(default)s); 0 takes a free one")
+    add("--listen-fd", type=int, metavar="N", help="a listening socket inherited from the supervisor")
+    add("--control-fd", type=int, metavar="N", help="the control channel inherited from the supervisor")
+    add("--metrics-file", type=Path, metavar="F",
+        help="where the counters are kept; /metrics adds up all *.metrics in that folder (default: in memory)")
+    add("--max-body", type=int, default=Options.max_body, metavar="BYTES",
+        help="a larger request body is refused with 413 (default: %(default)s)")
+    add("--max-queue", type=int, default=Options.max_queue, metavar="N",
+        help="with more requests in progress, further ones are refused with 429 (default: %(default)s)")
+    add("--timeout", type=float, default=Options.timeout, metavar="SECONDS",
+        help="a call that takes longer is answered with 504 (default: %(default)s)")
+    add("--drain", type=float, default=Options.drain, metavar="SECONDS",
+        help="after SIGTERM, how long open connections are served (default: %(default)s)")
+    add("--api-key-digest", metavar="SHA256",
+        help="SHA-256 of the key that callers send as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+    add("--access-log", action="store_true", help="log one line per request")
+    values = vars(parser.parse_args(arguments))
+    del values["command"]
+    return Options(bundle=bundle, **{**values, "paths": tuple(values["paths"])})

@@ -1,0 +1,21 @@
+"""All routes of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .entries import Service
+from .messages import Routes
+from .metrics import Metrics
+from .protocols import health, prometheus, typed
+
+
+def build_routes(
+    service: Service, metrics: Metrics, *, live: Callable[[], bool], ready: Callable[[], bool]
+) -> Routes:
+    """Collect the routes of all protocols."""
+    routes = Routes()
+    typed.add_routes(service, routes)
+    health.add_routes(routes, live=live, ready=ready)
+    prometheus.add_routes(metrics, routes)
+    return routes

@@ -1,0 +1,189 @@
+"""A worker's life: load, warm up, serve, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import os
+import signal
+import socket
+import sys
+from time import perf_counter
+from typing import Any
+
+import uvloop
+
+from .app import App
+from .calls import Caller
+from .control import Control
+from .counters import Counters
+from .entries import Place, Service, load_service, place_error
+from .loading import answering_not_ready
+from .logs import log, start_logging
+from .manifest import Manifest, read_manifest
+from .options import Options
+from .routes import build_routes
+from .server import Server, open_listener
+from .warming import warm_up
+
+
+def main(options: Options, begun: float) -> int:
+    """Serve until told to stop; gives the exit status.
+
+    Parameters
+    ----------
+    begun
+        When the process began, by `perf_counter`.
+
+    """
+    start_logging()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # while it loads there is nothing to drain
+    if options.supervised:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    control = None if options.control_fd is None else Control(options.control_fd)
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    manifest: Manifest | None = None
+    try:
+        with contextlib.ExitStack() as loading:
+            listener = None if options.supervised else open_listener(options.host, options.port)
+            if listener is not None:
+                loading.enter_context(answering_not_ready(listener))
+            manifest = read_manifest(options.bundle)
+            service = load_service(options.bundle, manifest, options.name)
+            run_setup(service, loop)
+            worker = loop.run_until_complete(prepare(options, service, control))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is the reason to tell
+        report_failure(error, options, manifest, control)
+        return 1
+    loop.run_until_complete(worker.serve(listener, begun))
+    sys.stderr.flush()
+    if worker.caller.running:
+        os._exit(0)  # a call that is still running in a thread would hold up the interpreter's end
+    return 0
+
+
+def run_setup(service: Service, loop: asyncio.AbstractEventLoop) -> None:
+    """Run the service's setup functions, once, in order."""
+    for function in service.setup:
+        result = function()
+        if inspect.iscoroutine(result):
+            loop.run_until_complete(result)
+
+
+def report_failure(
+    error: BaseException, options: Options, manifest: Manifest | None, control: Control | None
+) -> None:
+    """Tell why the worker could not become ready."""
+    text = f"{type(error).__name__}: {error}"
+    module = error.name if isinstance(error, ModuleNotFoundError) else None
+    place = Place() if manifest is None else place_error(error, options.bundle, manifest)
+    log(logging.ERROR, f"the service could not be loaded: {text}", error=error, module=module, where=place.where,
+        cell=place.cell)
+    if control is not None:
+        control.send("failed", error=text, module=module, where=place.where, cell=place.cell)
+
+
+async def prepare(options: Options, service: Service, control: Control | None) -> Worker:
+    """Build the worker inside the event loop and warm it up."""
+    worker = Worker(options, service, control)
+    await warm_up(service, worker.caller)
+    worker.counters.clear()
+    return worker
+
+
+class Worker:
+    """A loaded service with everything that serves it."""
+
+    def __init__(self, options: Options, service: Service, control: Control | None) -> None:
+        self._options = options
+        self._control = control
+        self._draining: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._accepting: asyncio.Future[None] | None = None
+        self._service = service
+        self.counters = Counters(service.name, service.version, list(service.entries), options.metrics_file)
+        self.caller = Caller(service, self.counters.meters, timeout=options.timeout, on_stuck=self._replace)
+        routes = build_routes(service, self.counters.metrics, live=self._is_live, ready=self._is_ready)
+        self._app = App(
+            routes, self.caller, self.counters, max_body=options.max_body, max_queue=options.max_queue,
+            api_key_digest=options.api_key_digest, access_log=options.access_log,
+        )
+        self._server = Server(self._app)
+
+    def _is_live(self) -> bool:
+        return not self.caller.hanging
+
+    def _is_ready(self) -> bool:
+        return not self._draining.done()
+
+    async def serve(self, listener: socket.socket | None, begun: float) -> None:
+        """Serve until told to drain, then drain.
+
+        Parameters
+        ----------
+        listener
+            A stand-alone worker's socket; a supervised one listens on a private port until it is told to accept.
+        begun
+            When the process began, by `perf_counter`.
+
+        """
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._drain, self._options.drain)
+        if not self._options.supervised:
+            loop.add_signal_handler(signal.SIGINT, self._drain, 1.0)
+        listener = listener or open_listener("127.0.0.1", 0)
+        await self._server.listen(listener)
+        self.caller.start_watching()
+        self._announce(listener.getsockname()[1], perf_counter() - begun)
+        ticking = asyncio.ensure_future(self._tick())
+        seconds = await self._draining
+        self.counters.set_ready(ready=False)
+        left = await self._server.drain(seconds)
+        ticking.cancel()
+        log(logging.INFO, "drained" if not left else "the time to drain is over", connections=left)
+        self._send("drained")
+
+    def _announce(self, port: int, seconds: float) -> None:
+        self.counters.set_ready(ready=True, seconds=seconds)
+        log(logging.INFO, f"{self._service.name} is ready", version=self._service.version, port=port,
+            seconds=round(seconds, 3))
+        if self._control is not None:
+            self._control.listen(asyncio.get_running_loop(), self._obey)
+            self._control.send("ready", port=port, seconds=seconds)
+
+    def _send(self, event: str, **fields: object) -> None:
+        if self._control is not None:
+            self._control.send(event, **fields)
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if message["op"] == "accept":
+            self._accepting = asyncio.ensure_future(self._accept())
+        elif message["op"] == "drain":
+            self._drain(float(message.get("seconds", self._options.drain)))
+        elif message["op"] == "end":
+            log(logging.WARNING, "the supervisor is gone")
+            self._drain(self._options.drain)
+
+    async def _accept(self) -> None:
+        await self._server.listen(socket.socket(fileno=self._options.listen_fd))
+        self._send("accepting")
+
+    def _drain(self, seconds: float) -> None:
+        if not self._draining.done():
+            self._draining.set_result(seconds)
+
+    async def _tick(self) -> None:
+        while True:
+            self._server.tick()
+            self.counters.sample_process()
+            self.caller.beat()
+            self._send("alive", in_flight=self._app.in_progress)
+            await asyncio.sleep(1)
+
+    def _replace(self, entry: str, seconds: float, cell: str | None, *, fatal: bool) -> None:
+        self._send("stuck", entry=entry, seconds=seconds, cell=cell)
+        if fatal and self._control is None:
+            # Nobody else would replace this worker: its platform does, once it has ended.
+            os._exit(1)
