@@ -105,7 +105,8 @@ class Index:
 
     def _around(self, path: str) -> list[Site]:
         """Give the sites that `path` lies in, innermost first: one may be inside another (`setuptools/_vendor`)."""
-        return sorted((site for site in self.sites if path.startswith(site.path + "/")), key=lambda site: -len(site.path))
+        around = [site for site in self.sites if path.startswith(site.path + "/")]
+        return sorted(around, key=lambda site: -len(site.path))
 
 
 def _owners_in(site: Site, relative: str) -> tuple[Installed, ...]:

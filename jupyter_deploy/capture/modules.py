@@ -129,8 +129,9 @@ class _Collector:
         loaded = sys.modules.get(module)
         names = edited_names(loaded) if loaded is not None else ()
         if names:
-            self.warnings.append(f"{path} is not what the kernel imported ({', '.join(names)}): the service gets the file "
-                                 f"as it is now; importlib.reload({module}) shows in the notebook what that answers")
+            self.warnings.append(
+                f"{path} is not what the kernel imported ({', '.join(names)}): the service gets the file as it is now; "
+                f"importlib.reload({module}) shows in the notebook what that answers")
 
     def _imports_of(self, module: str, path: str, *, package: bool) -> tuple[Import, ...]:
         try:

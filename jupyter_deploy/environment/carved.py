@@ -20,7 +20,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from jupyter_deploy.capture.editable import Editable
-from jupyter_deploy.capture.installed import Index, Installed, Site, installed, recorded_files
+from jupyter_deploy.capture.installed import Index, Installed, installed, recorded_files
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.errors import RequirementError
 from jupyter_deploy.requirements.distributions import Distribution, Requirements
@@ -85,26 +85,25 @@ def _build(requirements: Requirements, folder: Path, index: Index) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=_PART, dir=folder.parent))
     try:
-        for entry, source in _links(requirements, index):
-            _link(part / entry, source)
-        for one in requirements.distributions:
-            editable = index.editable(_installed(one))
+        needed = [_installed(one) for one in requirements.distributions]
+        for one in needed:
+            editable = index.editable(one)
             if editable is not None:
                 _copy(editable, part)
+        for entry, source in _links(needed, index, part):
+            _link(part, entry, source)
         part.chmod(0o755)
         part.rename(folder)
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
         if not folder.is_dir():  # else another process was first, with the same links
             raise RequirementError(f"the environment cannot be carved: {error}", where=str(folder),
                                    advice="check that the folder can be written and has space") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
-def _link(place: Path, source: str) -> None:
-    if place.is_symlink() or place.exists():  # two wheels hold the same file
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(source)
+def _installed(one: Distribution) -> Installed:
+    return Installed(str(canonicalize_name(one.name)), one.location, one.metadata)
 
 
 def _copy(editable: Editable, part: Path) -> None:
@@ -118,36 +117,33 @@ def _copy(editable: Editable, part: Path) -> None:
             shutil.copy2(path, target)
 
 
-def _installed(one: Distribution) -> Installed:
-    return Installed(str(canonicalize_name(one.name)), one.location, one.metadata)
+def _link(part: Path, entry: str, source: str) -> None:
+    place = part / entry
+    if any(above.is_symlink() for above in (place, *place.parents[: entry.count("/")])) or place.exists():
+        return  # two wheels hold the same file; and nothing may ever be written through a link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(source)
 
 
-def _links(requirements: Requirements, index: Index) -> Iterator[tuple[str, str]]:
+def _links(needed: list[Installed], index: Index, part: Path) -> Iterator[tuple[str, str]]:
     """Give (path in the carved folder, path where it is installed) for every link."""
-    needed = [_installed(one) for one in requirements.distributions]
-    tops: dict[str, dict[str, list[Installed]]] = {}
+    tops: dict[str, list[Installed]] = {}
     for one in needed:
-        site = index.site(one.site) or Site(one.site)
-        yield _carved_metadata(one), str(one.metadata)
-        for top in _tops(one, site):
-            tops.setdefault(top, {}).setdefault(one.site, []).append(one)
-    for top, sites in sorted(tops.items()):
-        path, wanted = next(iter(sites.items()))
-        site = index.site(path) or Site(path)
-        if len(sites) == 1 and len(site.owners.get(top, ())) <= 1:
-            yield from _whole(top, path)
+        # An egg's metadata has no name of its own: `importlib.metadata` finds it under that of the folder it is in.
+        yield one.info if one.info != "EGG-INFO" else f"{one.site.rpartition('/')[2]}-info", str(one.metadata)
+        for top in _tops(one, index):
+            tops.setdefault(top, []).append(one)
+    for top, wanted in sorted(tops.items()):
+        sharing = _sharing(top, wanted, index)
+        if len(sharing) == 1 and not (part / top).exists() and not _is_namespace(Path(wanted[0].site, top)):
+            yield from _whole(top, wanted[0].site)
         else:
-            for path, wanted in sites.items():
-                yield from _shared(top, index.site(path) or Site(path), wanted)
+            yield from _pieces(top, wanted, sharing, part)
 
 
-def _carved_metadata(one: Installed) -> str:
-    """Name the metadata so that `importlib.metadata` finds it: an egg's own name is that of the folder it is in."""
-    return one.info if one.info != "EGG-INFO" else f"{one.site.rpartition('/')[2]}-info"
-
-
-def _tops(one: Installed, site: Site) -> list[str]:
-    if one.name in site.editables:
+def _tops(one: Installed, index: Index) -> list[str]:
+    site = index.site(one.site)
+    if site is None or one.name in site.editables:
         return []
     tops = [top for top, names in site.owners.items() if one.name in names and not top.endswith((".pth", ".egg-link"))]
     if not tops and one.info.endswith(".egg-info"):
@@ -156,35 +152,45 @@ def _tops(one: Installed, site: Site) -> list[str]:
     return tops
 
 
-def _whole(top: str, site: str) -> Iterator[tuple[str, str]]:
-    source = os.path.join(site, top)  # noqa: PTH118 - hot path
-    yield top, source
-    yield from _bytecode(top, site)
+def _sharing(top: str, wanted: list[Installed], index: Index) -> list[Installed]:
+    """Give all installed distributions, wanted or not, with something in the file or folder `top`."""
+    sites = [site for path in dict.fromkeys(one.site for one in wanted) if (site := index.site(path))]
+    return [one for site in sites for name in site.owners.get(top, ()) if (one := site.installed(name))]
 
 
-def _bytecode(relative: str, site: str) -> Iterator[tuple[str, str]]:
-    """Give the link to a module file's bytecode, which lies beside it in `__pycache__`."""
-    if relative.endswith(".py"):
-        cached = importlib.util.cache_from_source(relative)
-        source = os.path.join(site, cached)  # noqa: PTH118 - hot path
-        if os.path.exists(source):  # noqa: PTH110 - hot path
-            yield cached, source
+def _is_namespace(path: Path) -> bool:
+    """Whether it is a package without `__init__`: what another distribution adds to it later must not come along."""
+    return path.name.isidentifier() and path.is_dir() and not any(path.glob("__init__.*"))
 
 
-def _shared(top: str, site: Site, wanted: list[Installed]) -> Iterator[tuple[str, str]]:
-    """Give links into a folder that several distributions share: the largest folders that only one wanted one has."""
-    owners: dict[str, set[str]] = {}
-    for name in site.owners.get(top, ()):
-        for file in _under(top, Installed(name, site.path, site.distributions[name])):
-            for folder in _above(file):
-                owners.setdefault(folder, set()).add(name)
-    done: set[str] = set()
-    for one in wanted:
+def _whole(entry: str, site: str) -> Iterator[tuple[str, str]]:
+    """Give the link to a file or folder, and to a module's bytecode, which lies beside it in `__pycache__`."""
+    yield entry, f"{site}/{entry}"
+    if entry.endswith(".py"):
+        cached = importlib.util.cache_from_source(entry)
+        if Path(site, cached).exists():
+            yield cached, f"{site}/{cached}"
+
+
+def _pieces(top: str, wanted: list[Installed], sharing: list[Installed], part: Path) -> Iterator[tuple[str, str]]:
+    """Give links into a shared folder: the outermost packages that a wanted distribution has for itself, or files."""
+    owners: dict[str, set[Installed]] = {}
+    packages: set[str] = set()
+    for one in sharing:
         for file in _under(top, one):
-            entry = next((folder for folder in _above(file) if owners[folder] == {one.name} and folder != top), file)
-            if entry not in done:
-                done.add(entry)
-                yield from _whole(entry, site.path)
+            if "/__init__." in file:
+                packages.add(file.rpartition("/")[0])
+            for folder in _above(file):
+                owners.setdefault(folder, set()).add(one)
+    for one in wanted:
+        own = {folder for folder in packages if owners.get(folder) == {one} and not (part / folder).exists()}
+        files = list(_under(top, one))
+        if not files and not recorded_files(one):
+            raise RequirementError(
+                f"{one.name} shares the folder {top} and does not say which files are its own", where=str(one.metadata),
+                advice=f"install it again with a current pip: pip install --force-reinstall {one.name}")
+        for entry in dict.fromkeys(next((folder for folder in _above(file) if folder in own), file) for file in files):
+            yield from _whole(entry, one.site)
 
 
 def _under(top: str, one: Installed) -> Iterator[str]:
