@@ -6,14 +6,15 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from . import scalars
+from . import arrays, containers, frames, scalars
+from .containers import FindClass
 from .invalid import InvalidInput, name_found, name_some, name_unknown
 from .manifest import Entry, TypeSpec
 from .scalars import Decoder
 
 __all__ = ["Decoder", "InvalidInput", "compile_decoder", "compile_type_decoder", "find_class"]
 
-_BUILDERS: dict[str, Callable[[TypeSpec], Decoder]] = {
+_SINGLE: dict[str, Callable[[TypeSpec], Decoder]] = {
     "any": scalars.compile_any,
     "none": scalars.compile_none,
     "bool": scalars.compile_exact,
@@ -28,6 +29,24 @@ _BUILDERS: dict[str, Callable[[TypeSpec], Decoder]] = {
     "decimal": scalars.compile_decimal,
     "uuid": scalars.compile_uuid,
 }
+_NESTED: dict[str, Callable[[TypeSpec, arrays.Compile], Decoder]] = {
+    "optional": containers.compile_optional,
+    "union": containers.compile_union,
+    "literal": containers.compile_literal,
+    "list": containers.compile_list,
+    "set": containers.compile_set,
+    "tuple": containers.compile_tuple,
+    "dict": containers.compile_dict,
+    "scalar": arrays.compile_scalar,
+    "array": arrays.compile_array,
+    "tensor": arrays.compile_tensor,
+    "series": frames.compile_series,
+    "frame": frames.compile_frame,
+}
+_OF_CLASS: dict[str, Callable[[TypeSpec, arrays.Compile, FindClass], Decoder]] = {
+    "enum": containers.compile_enum,
+    "object": containers.compile_object,
+}
 
 _MISSING = object()
 
@@ -41,17 +60,24 @@ def find_class(path: str) -> Any:
     return found
 
 
-def compile_type_decoder(spec: TypeSpec, find_class: Callable[[str], Any] = find_class) -> Decoder:
+def compile_type_decoder(spec: TypeSpec, find_class: FindClass = find_class) -> Decoder:
     """Build the decoder of one type: from a JSON value and its field's path to the Python value.
 
     The decoder raises `InvalidInput` and nothing else. `find_class` resolves the `class` of objects and enums.
     """
-    return _BUILDERS[spec["kind"]](spec)
+    kind = spec["kind"]
+    if kind in _SINGLE:
+        return _SINGLE[kind](spec)
+
+    def compile_inner(inner: TypeSpec) -> Decoder:
+        return compile_type_decoder(inner, find_class)
+
+    if kind in _NESTED:
+        return _NESTED[kind](spec, compile_inner)
+    return _OF_CLASS[kind](spec, compile_inner, find_class)
 
 
-def compile_decoder(
-    entry: Entry, find_class: Callable[[str], Any] = find_class
-) -> Callable[[object], dict[str, Any]]:
+def compile_decoder(entry: Entry, find_class: FindClass = find_class) -> Callable[[object], dict[str, Any]]:
     """Build the decoder of an entry's requests, once: from a parsed JSON object to keyword arguments.
 
     The decoder raises `InvalidInput` and nothing else.

@@ -1,4 +1,4 @@
-"""From the result of an entry to JSON."""
+"""From what an entry returns to JSON, the same for a service's answers and for the golden calls."""
 
 from __future__ import annotations
 
@@ -7,27 +7,68 @@ from typing import Any
 
 import orjson
 
+from .describe import describe
+from .plain import CannotEncode, plain
 
-class CannotEncode(TypeError):
-    """A result holds something that JSON cannot carry."""
+__all__ = ["CannotEncode", "describe", "encode", "to_json"]
 
-    def __init__(self, path: str, found: str, advice: str) -> None:
-        super().__init__(f"{path or 'the result'} is {found}, which JSON cannot carry: {advice}")
-        self.path = path
-        self.found = found
-        self.advice = advice
+# A dataclass goes through `plain`, because orjson leaves out fields that begin with an underscore
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def encode(value: object) -> bytes:
-    """Write a value as JSON (raises `CannotEncode`)."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    """Write a value as JSON.
+
+    NaN, NaT and NA become `null`, infinities `"Infinity"` and `"-Infinity"`. A `float32` is written with the digits
+    that tell it apart from other `float32` values: `np.float32(0.1)` is `0.1`, not `0.10000000149011612`.
+
+    Raises
+    ------
+    CannotEncode
+        Naming the place in the value, its type and what to return instead.
+
+    """
+    try:
+        data = orjson.dumps(value, _convert, _OPTIONS)
+    except orjson.JSONEncodeError:
+        # a key that is not text, an integer of more than 64 bits, a type that is refused: look closer
+        return _encode_plain(value)
+    # orjson writes infinities as null too, so a null needs a closer look
+    return data if b"null" not in data else _encode_plain(value)
+
+
+def _convert(value: object) -> object:
+    """Convert what orjson does not know; what can be read only once waits for `plain`."""
+    if isinstance(value, float):
+        return float(value)
+    if hasattr(value, "__next__"):
+        raise TypeError
+    if type(value).__module__ == "numpy" and _is_direct(value):
+        return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+    return plain(value)
+
+
+def _is_direct(value: Any) -> bool:
+    """Tell whether orjson writes a NumPy array exactly as `plain` would."""
+    if value.ndim == 0 or not value.flags.c_contiguous or value.dtype.byteorder == ">":
+        return False
+    return value.dtype.kind in "iub" or (value.dtype.kind == "f" and value.itemsize <= 8)
+
+
+def _encode_plain(value: object) -> bytes:
+    try:
+        converted = plain(value)
+        try:
+            return orjson.dumps(converted)
+        except orjson.JSONEncodeError:
+            # integers of more than 64 bits, and lone surrogates in text
+            return json.dumps(converted, separators=(",", ":")).encode()
+    except RecursionError:
+        raise CannotEncode(
+            "", "nested too deeply, or contains itself", "return a flat structure of lists and dictionaries"
+        ) from None
 
 
 def to_json(value: object) -> Any:
-    """Give the parsed JSON that `encode` writes."""
+    """Give what `encode` writes as parsed JSON, exact for integers of any size (raises `CannotEncode`)."""
     return json.loads(encode(value))
-
-
-def describe(value: object) -> str:
-    """Describe a result's Python types in one short, deterministic line."""
-    return type(value).__qualname__

@@ -115,6 +115,8 @@ def format_instants(instants: Any) -> list[str | None]:
     import numpy as np
 
     unit = np.datetime_data(instants.dtype)[0]
+    unit = {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"}.get(unit, unit)
+    instants = instants.astype(f"datetime64[{unit}]")
     if unit in ("ns", "us", "ms"):
         counts = instants[~np.isnat(instants)].view("int64")
         steps = {"ns": ("us", 1_000), "us": ("ms", 1_000), "ms": ("s", 1_000)}

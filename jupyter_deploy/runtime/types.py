@@ -71,6 +71,10 @@ def _name_array(spec: TypeSpec) -> str:
     return f"{depth} of {spec['dtype']} ({sizes})" if spec["shape"] else dtype_name(spec["dtype"])
 
 
+def _name_tuple(spec: TypeSpec) -> str:
+    return f"a list of {len(spec['items']) if 'items' in spec else spec_name(spec['of'])}"
+
+
 def _name_object(spec: TypeSpec) -> str:
     return f"an object with {name_some(field['name'] for field in spec['fields'])}"
 
@@ -83,7 +87,7 @@ _NAMES: dict[str, Callable[[TypeSpec], str]] = {
     "literal": lambda spec: f"one of {name_some(map(repr, spec['values']), 8)}",
     "list": lambda spec: f"a list of {spec_name(spec['of'])}",
     "set": lambda spec: f"a list of {spec_name(spec['of'])}",
-    "tuple": lambda spec: f"a list of {len(spec['items'])}" if "items" in spec else f"a list of {spec_name(spec['of'])}",
+    "tuple": _name_tuple,
     "dict": lambda spec: f"an object of {spec_name(spec['values'])}",
     "object": _name_object,
     "enum": lambda spec: f"one of {name_some(map(repr, spec['values'].values()), 8)}",
@@ -95,10 +99,28 @@ _NAMES: dict[str, Callable[[TypeSpec], str]] = {
 }
 
 
+def index_key(spec: TypeSpec) -> str | None:
+    """Give the key under which a frame's records carry its index, or None if they cannot or need not."""
+    index = spec.get("index")
+    if index is None:
+        return None
+    key = "index" if index["name"] is None else str(index["name"])
+    return None if key in {str(column["name"]) for column in spec["columns"]} else key
+
+
+def is_split(spec: TypeSpec, value: dict[str, Any]) -> bool:
+    """Tell whether the JSON of a frame is in the form `{"columns": …, "data": …, "index": …?}`."""
+    if not value.keys() <= {"columns", "data", "index"} or "columns" not in value or "data" not in value:
+        return False
+    return not {"columns", "data"} <= {str(column["name"]) for column in spec["columns"]}
+
+
 def json_schema(spec: TypeSpec) -> dict[str, Any]:
     """Give the JSON schema (2020-12, the one of OpenAPI 3.1) of a type's JSON."""
     kind = spec["kind"]
-    return dict(_PLAIN[kind][1]) if kind in _PLAIN else {}
+    if kind in _SCHEMAS:
+        return _SCHEMAS[kind](spec)
+    return dict(_PLAIN[kind][1])
 
 
 def parameters_schema(entry: Entry) -> dict[str, Any]:
@@ -115,3 +137,131 @@ def parameters_schema(entry: Entry) -> dict[str, Any]:
         "required": [parameter.name for parameter in entry.parameters if parameter.required],
         "additionalProperties": False,
     }
+
+
+def _or_null(schema: dict[str, Any], nullable: object) -> dict[str, Any]:
+    """Admit `null` as well, in the shortest way."""
+    if not nullable or not schema:
+        return schema
+    if isinstance(schema.get("type"), str) and "enum" not in schema:
+        return {**schema, "type": [schema["type"], "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _number_schema(nullable: object) -> dict[str, Any]:
+    return _or_null({"anyOf": [{"type": "number"}, _INFINITE]}, nullable)
+
+
+def _element_schema(element: TypeSpec) -> dict[str, Any]:
+    """Describe one element of an array or a column."""
+    nullable = element.get("nullable")
+    if element["dtype"] == "object":
+        return _or_null(json_schema(element.get("of") or {"kind": "any"}), nullable)
+    if element["dtype"] == "category":
+        return {"enum": [*element["categories"], *([None] if nullable else [])]}
+    kind = dtype_kind(element["dtype"])
+    if kind == "float":
+        return _number_schema(nullable)
+    schema = {"type": "string", "format": "date-time"} if kind == "datetime" else dict(_PLAIN[kind][1])
+    return _or_null(schema | _bounds(element["dtype"]), nullable)
+
+
+def _bounds(dtype: str) -> dict[str, Any]:
+    """Give the least and the greatest integer that a dtype holds."""
+    name = dtype.lower().removesuffix("[pyarrow]")
+    bits = name.removeprefix("u").removeprefix("int")
+    if dtype_kind(dtype) != "int" or not bits.isdigit():
+        return {}
+    signed = not name.startswith("u")
+    most = 2 ** (int(bits) - signed) - 1
+    return {"minimum": -most - 1 if signed else 0, "maximum": most}
+
+
+def _array_schema(spec: TypeSpec) -> dict[str, Any]:
+    schema = _element_schema(spec)
+    for size in reversed(spec["shape"]):
+        schema = {"type": "array", "items": schema}
+        if size >= 0:
+            schema |= {"minItems": size, "maxItems": size}
+    return schema
+
+
+def _tuple_schema(spec: TypeSpec) -> dict[str, Any]:
+    if "items" not in spec:
+        return _list_schema(spec)
+    items = [json_schema(item) for item in spec["items"]]
+    size = {"minItems": len(items), "maxItems": len(items)}
+    return {"type": "array", **({"prefixItems": items} if items else {}), **size}
+
+
+def _list_schema(spec: TypeSpec) -> dict[str, Any]:
+    return {"type": "array", "items": json_schema(spec["of"])}
+
+
+def _object_schema(spec: TypeSpec) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "title": spec["class"].rpartition(":")[2],
+        "properties": {field["name"]: json_schema(field["type"]) for field in spec["fields"]},
+        "required": [field["name"] for field in spec["fields"] if field["required"]],
+        "additionalProperties": False,
+    }
+
+
+def _series_schema(spec: TypeSpec) -> dict[str, Any]:
+    element = _element_schema(spec["column"])
+    values: dict[str, Any] = {"type": "array", "items": element}
+    if spec.get("labels"):
+        names = [str(label) for label in spec["labels"]]
+        values |= {"minItems": len(names), "maxItems": len(names)}
+        record = {"type": "object", "properties": dict.fromkeys(names, element), "required": names}
+        return {"anyOf": [values, record | {"additionalProperties": False}]}
+    if spec.get("index"):
+        index = {"type": "array", "items": _element_schema(spec["index"])}
+        split = {"type": "object", "properties": {"index": index, "data": values}, "required": ["index", "data"]}
+        return {"anyOf": [values, split | {"additionalProperties": False}]}
+    return values
+
+
+def _frame_schema(spec: TypeSpec) -> dict[str, Any]:
+    columns = {str(column["name"]): _element_schema(column) for column in spec["columns"]}
+    names = list(columns)
+    key = index_key(spec)
+    if key is not None:
+        columns[key] = _element_schema(spec["index"])
+        if spec["index"].get("required"):
+            names.append(key)
+    closed = {"type": "object", "required": names, "additionalProperties": False}
+    records = {"type": "array", "items": {"properties": columns} | closed}
+    lists = {name: {"type": "array", "items": element} for name, element in columns.items()}
+    split = {
+        "type": "object",
+        "properties": {
+            "columns": {"type": "array", "items": {"enum": [column["name"] for column in spec["columns"]]}},
+            "data": {"type": "array", "items": {"type": "array"}},
+            "index": {"type": "array"},
+        },
+        "required": ["columns", "data"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [records, split, {"properties": lists} | closed]}
+
+
+_SCHEMAS: dict[str, Callable[[TypeSpec], dict[str, Any]]] = {
+    "float": lambda spec: _number_schema(spec.get("nullable")),
+    "datetime": lambda spec: {"type": "string", "format": "date-time"},
+    "optional": lambda spec: _or_null(json_schema(spec["of"]), nullable=True),
+    "union": lambda spec: {"anyOf": [json_schema(each) for each in spec["of"]]},
+    "literal": lambda spec: {"enum": spec["values"]},
+    "enum": lambda spec: {"enum": list(spec["values"].values()), "title": spec["class"].rpartition(":")[2]},
+    "list": _list_schema,
+    "set": _list_schema,
+    "tuple": _tuple_schema,
+    "dict": lambda spec: {"type": "object", "additionalProperties": json_schema(spec["values"])},
+    "object": _object_schema,
+    "scalar": _element_schema,
+    "array": _array_schema,
+    "tensor": _array_schema,
+    "series": _series_schema,
+    "frame": _frame_schema,
+}
