@@ -1,0 +1,42 @@
+"""What is deployed here, with its versions, events and samples: SQLite under Jupyter's data folder."""
+
+from __future__ import annotations
+
+from jupyter_deploy.registry.database import Connection, data_dir, open_registry, registry_path
+from jupyter_deploy.registry.records import (
+    Event,
+    Record,
+    VersionRecord,
+    add_event,
+    add_version,
+    delete_deployment,
+    find_deployment,
+    find_version,
+    list_deployments,
+    list_events,
+    list_versions,
+    save_deployment,
+)
+from jupyter_deploy.registry.samples import add_sample, list_samples, roll_up
+
+__all__ = [
+    "Connection",
+    "Event",
+    "Record",
+    "VersionRecord",
+    "add_event",
+    "add_sample",
+    "add_version",
+    "data_dir",
+    "delete_deployment",
+    "find_deployment",
+    "find_version",
+    "list_deployments",
+    "list_events",
+    "list_samples",
+    "list_versions",
+    "open_registry",
+    "registry_path",
+    "roll_up",
+    "save_deployment",
+]

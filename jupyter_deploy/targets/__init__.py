@@ -1,0 +1,1 @@
+"""Where a bundle can run: `local`, and whatever the entry-point group `nbdeploy.targets` adds."""

@@ -1,0 +1,133 @@
+"""The client's side: reach the supervisor, starting it when it is not there."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from jupyter_deploy import __version__
+from jupyter_deploy.errors import TargetError
+from jupyter_deploy.registry import data_dir
+from jupyter_deploy.targets.local.control import LOCK, LOG, PROTOCOL, STARTING, decode, encode, restore_error
+
+_START_SECONDS = 15.0
+
+
+class Client:
+    """A connection to the supervisor; candidates that were staged over it are discarded when it closes."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._file = sock.makefile("rb")
+
+    def request(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Ask for one operation and wait for its answer (raises the error that the supervisor answers with)."""
+        try:
+            self._socket.sendall(encode({"op": op, **arguments}))
+            line = self._file.readline()
+        except OSError as error:
+            raise _lost() from error
+        if not line:
+            raise _lost()
+        answer = decode(line)
+        if "error" in answer:
+            raise restore_error(answer["error"])
+        return dict(answer["ok"])
+
+    def close(self) -> None:
+        """End the connection."""
+        self._file.close()
+        self._socket.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _lost() -> TargetError:
+    return TargetError("the supervisor of local deployments ended during the request", where=str(data_dir() / LOG),
+                       advice="do it again: a new supervisor is started, and brings back what was live")
+
+
+def connect(*, start: bool = True) -> Client | None:
+    """Reach the supervisor of this user's data folder; when none runs, start one, or give None."""
+    data = data_dir()
+    client = _reach(data)
+    if client is not None or not start:
+        return client
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data / STARTING).open("w") as lock:
+        # Whoever comes second waits here and then finds the supervisor that the first one started.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        client = _reach(data)
+        if client is None:
+            _start(data)
+            client = _reach(data)
+    if client is None:
+        raise TargetError("the supervisor of local deployments ended right after its start", where=str(data / LOG))
+    return client
+
+
+def _reach(data: Path) -> Client | None:
+    try:
+        path = json.loads((data / LOCK).read_text())["socket"]
+        sock = socket.socket(socket.AF_UNIX)
+    except (OSError, ValueError):
+        return None
+    try:
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        return None
+    client = Client(sock)
+    try:
+        hello = client.request("hello")
+    except TargetError:
+        # It was just ending.
+        client.close()
+        return None
+    if hello["version"] == __version__ and hello["protocol"] == PROTOCOL:
+        return client
+    if hello["idle"]:
+        client.request("quit")
+        client.close()
+        return None
+    client.close()
+    raise TargetError(
+        f"local deployments are held by a supervisor of nbdeploy {hello['version']}; this is {__version__}",
+        advice="restart it with `nbdeploy start --all`",
+    )
+
+
+def _start(data: Path) -> None:
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    runtime = Path(jupyter_runtime_dir()) / "nbdeploy"
+    reading, writing = os.pipe()
+    with (data / LOG).open("ab") as log, os.fdopen(reading, "rb") as answer:
+        try:
+            subprocess.run(
+                [sys.executable, "-I", "-S", str(Path(__file__).parent), "--data", str(data),
+                 "--runtime", str(runtime), "--ready", str(writing)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(writing,), start_new_session=True,
+                check=True, timeout=_START_SECONDS,
+            )
+        finally:
+            os.close(writing)
+        readable, _, _ = select.select([answer], [], [], _START_SECONDS)
+        line = answer.readline() if readable else b""
+    if line != b"ready\n":
+        if line:
+            raise restore_error(decode(line))
+        raise TargetError("the supervisor of local deployments did not start", where=str(data / LOG))

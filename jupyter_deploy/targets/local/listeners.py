@@ -1,0 +1,93 @@
+"""The listening sockets: bound by the supervisor once, shared by all workers that a deployment ever has."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Collection
+
+from jupyter_deploy.errors import TargetError
+
+FIRST_PORT = 8100
+_LAST_PORT = 8999
+_BACKLOG = 1024
+
+
+class Listener:
+    """A bound socket; callers are refused until `listen`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.host, self.port = sock.getsockname()[:2]
+
+    @property
+    def url(self) -> str:
+        """Where callers on this machine reach it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def listen(self) -> None:
+        """Let callers connect; they wait in the kernel until a worker accepts."""
+        try:
+            self.socket.listen(_BACKLOG)
+        except OSError as error:
+            raise TargetError(f"port {self.port} was taken by another program meanwhile: {error.strerror}",
+                              advice="deploy again") from error
+
+    def close(self) -> None:
+        """Give the port back."""
+        self.socket.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is an address that only this machine can reach (`TargetError` when it is no address)."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError as error:
+        raise TargetError(f"{host!r} is not an IP address to listen on",
+                          advice="use 127.0.0.1 for this machine only, 0.0.0.0 for every network") from error
+
+
+def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> Listener:
+    """Bind `port`, or the first free one from `FIRST_PORT` on that is not in `avoid`.
+
+    Raises
+    ------
+    TargetError
+        When that port is taken, or none is free.
+
+    """
+    if port is not None:
+        try:
+            return Listener(_bind(host, port))
+        except OSError as error:
+            raise TargetError(
+                f"cannot listen on {host}, port {port}: {error.strerror}",
+                advice="stop the program that uses it, or choose another with --port",
+            ) from error
+    for candidate in range(FIRST_PORT, _LAST_PORT + 1):
+        if candidate in avoid:
+            continue
+        try:
+            return Listener(_bind(host, candidate))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise TargetError(f"cannot listen on {host}, port {candidate}: {error.strerror}") from error
+    raise TargetError(f"no port from {FIRST_PORT} to {_LAST_PORT} is free on {host}", advice="choose one with --port")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    host = "127.0.0.1" if host == "localhost" else host
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # A port whose last connections are still in TIME_WAIT can be taken again at once.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock

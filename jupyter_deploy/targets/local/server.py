@@ -1,0 +1,144 @@
+"""The supervisor as a process: one for each data folder, reached over its control socket, gone when nothing is left."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import jupyter_deploy
+from jupyter_deploy.errors import DeployError
+from jupyter_deploy.registry import open_registry, registry_path
+from jupyter_deploy.targets.local.control import LOCK, control_path, decode, describe_error, encode
+from jupyter_deploy.targets.local.service import Home
+from jupyter_deploy.targets.local.supervisor import Message, Supervisor
+from jupyter_deploy.targets.local.workers import Children
+
+_LINE_LIMIT = 64 << 20
+"""Bytes of a request: a proof travels in one."""
+
+
+class Server:
+    """Answers clients, and decides when to end."""
+
+    def __init__(self, supervisor: Supervisor, idle_seconds: float) -> None:
+        self._supervisor = supervisor
+        self._idle_seconds = idle_seconds
+        self._connections = 0
+        self._end = asyncio.Event()
+
+    def end(self) -> None:
+        """Begin to end."""
+        self._end.set()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client, request by request; when it goes, so do its candidates."""
+        owner = object()
+        self._connections += 1
+        try:
+            line = await reader.readline()
+            while line:
+                answer, following = await self._answer(line, reader, owner)
+                if answer is not None:
+                    writer.write(encode(answer))
+                    await writer.drain()
+                line = await following
+        except (ConnectionError, asyncio.LimitOverrunError, ValueError):
+            traceback.print_exc()
+        finally:
+            self._connections -= 1
+            await self._supervisor.leave(owner)
+            writer.close()
+
+    async def _answer(self, line: bytes, reader: asyncio.StreamReader,
+                      owner: object) -> tuple[Message | None, asyncio.Task[bytes]]:
+        """Answer one request; a client that goes meanwhile has its request cancelled."""
+        work = asyncio.create_task(self._perform(decode(line), owner))
+        following = asyncio.create_task(reader.readline())
+        await asyncio.wait([work, following], return_when=asyncio.FIRST_COMPLETED)
+        if not work.done() and not following.result():
+            work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            return await work, following
+        return None, following
+
+    async def _perform(self, request: Message, owner: object) -> Message:
+        try:
+            if request["op"] == "quit":
+                self.end()
+                return {"ok": {}}
+            return {"ok": await self._supervisor.operations[request["op"]](request, owner)}
+        except DeployError as error:
+            return {"error": describe_error(error)}
+        except Exception as error:  # noqa: BLE001 - one request must not end the supervisor; the client is told
+            traceback.print_exc()
+            return {"error": {"type": "TargetError", "message": f"the supervisor failed: {error!r}", "where": None,
+                              "advice": f"its log says more: {LOCK}"}}
+
+    async def watch(self) -> None:
+        """Check once a second, until told to end or until nothing has been held for a while."""
+        loop = asyncio.get_running_loop()
+        idle_since = loop.time()
+        while not self._end.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._end.wait(), 1.0)
+            self._supervisor.check()
+            if self._connections or not self._supervisor.idle:
+                idle_since = loop.time()
+            elif loop.time() - idle_since >= self._idle_seconds:
+                return
+
+
+async def _serve(data: Path, runtime: Path, idle_seconds: float, lock: TextIO, ready: int) -> None:
+    registry = open_registry(registry_path(data))
+    supervisor = Supervisor(Home(data, registry, Children()), dict(os.environ))
+    server = Server(supervisor, idle_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.end)
+    path = control_path(runtime)
+    path.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    listening = await asyncio.start_unix_server(server.talk, path, limit=_LINE_LIMIT)
+    os.umask(before)
+    lock.truncate(0)
+    lock.write(json.dumps({"socket": str(path), "pid": os.getpid(), "version": jupyter_deploy.__version__}))
+    lock.flush()
+    supervisor.restore()
+    os.write(ready, b"ready\n")
+    os.close(ready)
+    await server.watch()
+    listening.close()
+    path.unlink(missing_ok=True)
+    await supervisor.end()
+    registry.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the supervisor, detached from whoever started it; writes `ready` or why not to descriptor `--ready`."""
+    parser = argparse.ArgumentParser("nbdeploy supervisor")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runtime", type=Path, required=True)
+    parser.add_argument("--ready", type=int, required=True)
+    parser.add_argument("--idle", type=float, default=60.0)
+    options = parser.parse_args(arguments)
+    if os.fork():
+        # The client waits for this process: the supervisor is nobody's child.
+        os._exit(0)
+    os.set_inheritable(options.ready, False)
+    with (options.data / LOCK).open("a+") as lock:
+        # One that is just ending holds the lock a moment longer.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            asyncio.run(_serve(options.data, options.runtime, options.idle, lock, options.ready))
+        except DeployError as error:
+            os.write(options.ready, encode(describe_error(error)))
+            sys.exit(1)

@@ -1,0 +1,188 @@
+"""What the supervisor does: one method for each operation, a check once a second, and what was live brought back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupyter_deploy
+from jupyter_deploy.errors import DeployError, TargetError
+from jupyter_deploy.registry import Record, list_deployments, roll_up
+from jupyter_deploy.targets.local.control import PROTOCOL
+from jupyter_deploy.targets.local.listeners import is_loopback
+from jupyter_deploy.targets.local.pool import Pool
+from jupyter_deploy.targets.local.service import DRAIN_SECONDS, Home, Release, Service
+from jupyter_deploy.targets.local.workers import Limits, Spec, pass_variables
+
+_RESTORED_AT_ONCE = 2
+_ROLL_UP_SECONDS = 60.0
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A candidate, and the connection that it lives and dies with."""
+
+    service: Service
+    pool: Pool
+    owner: object
+
+
+class Supervisor:
+    """Holds all local deployments of one user.
+
+    Parameters
+    ----------
+    environ
+        Where the environment variables of restored deployments come from.
+
+    """
+
+    def __init__(self, home: Home, environ: Mapping[str, str]) -> None:
+        self._home = home
+        self._environ = environ
+        self._services: dict[str, Service] = {}
+        self._candidates: dict[str, Staged] = {}
+        self._rolled_up = time.monotonic()
+        self._restoring: list[asyncio.Task[None]] = []
+        self.operations: dict[str, Callable[[Message, object], Awaitable[Message]]] = {
+            "hello": self._hello, "stage": self._stage, "apply": self._apply, "discard": self._discard,
+            "status": self._status, "start": self._start, "stop": self._stop, "rollback": self._rollback,
+            "delete": self._delete,
+        }
+
+    @property
+    def idle(self) -> bool:
+        """Whether it holds nothing."""
+        return not any(service.pools or service.listener for service in self._services.values())
+
+    def restore(self) -> None:
+        """Begin to bring back what should be live: after an unclean stop of the machine or of a supervisor."""
+        slots = asyncio.Semaphore(_RESTORED_AT_ONCE)
+        for record in list_deployments(self._home.registry):
+            if record.target == "local" and record.wanted == "live":
+                self._restoring.append(asyncio.create_task(self._restore(record, slots)))
+
+    async def _restore(self, record: Record, slots: asyncio.Semaphore) -> None:
+        service = self._service(record.name)
+        async with slots:
+            try:
+                await service.bring_back(pass_variables(self._environ, self._environ), "restored")
+            except DeployError as error:
+                service.fail(str(error))
+
+    def _service(self, name: str) -> Service:
+        if name not in self._services:
+            self._services[name] = Service(name, self._home)
+        return self._services[name]
+
+    def check(self) -> None:
+        """Do what is due once a second."""
+        now = time.monotonic()
+        for service in self._services.values():
+            service.check(now)
+        if now - self._rolled_up >= _ROLL_UP_SECONDS:
+            self._rolled_up = now
+            for name in self._services:
+                roll_up(self._home.registry, name, time.time())
+
+    async def leave(self, owner: object) -> None:
+        """Take away the candidates of a connection that has ended."""
+        for token in [token for token, staged in self._candidates.items() if staged.owner is owner]:
+            await self._discard({"candidate": token}, owner)
+
+    async def end(self) -> None:
+        """End all processes."""
+        for task in self._restoring:
+            task.cancel()
+        await asyncio.gather(*(service.end() for service in self._services.values()))
+
+    async def _hello(self, _request: Message, _owner: object) -> Message:
+        return {"version": jupyter_deploy.__version__, "protocol": PROTOCOL, "idle": self.idle}
+
+    async def _stage(self, request: Message, owner: object) -> Message:
+        began = time.monotonic()
+        name = request["name"]
+        service = self._service(name)
+        self._check_port(name, request["port"])
+        listener = service.choose_listener(request["host"], request["port"], self._taken_ports(name))
+        if request["api_key_digest"] is None and not is_loopback(listener.host):
+            raise TargetError(f"{listener.host} can be reached from other machines, and there is no API key",
+                              advice="give one with --api-key, or listen on 127.0.0.1")
+        spec = Spec(
+            name, request["version"], Path(request["bundle"]), request["environment"], request["workers"],
+            Limits(**request["limits"]), service.log_path(request["version"]), service.metrics_folder,
+            request["api_key_digest"], request["variables"],
+        )
+        pool = await service.stage(spec, listener)
+        token = uuid.uuid4().hex
+        self._candidates[token] = Staged(service, pool, owner)
+        return {"candidate": token, "url": f"http://127.0.0.1:{pool.workers[0].ready.result()}",
+                "seconds": time.monotonic() - began}
+
+    def _check_port(self, name: str, port: int | None) -> None:
+        for record in list_deployments(self._home.registry):
+            if port is not None and record.port == port and record.name != name:
+                raise TargetError(f"port {port} belongs to the deployment {record.name!r}",
+                                  advice=f"choose another --port, or delete that one: nbdeploy delete {record.name}")
+
+    def _taken_ports(self, name: str) -> set[int]:
+        recorded = {record.port for record in list_deployments(self._home.registry) if record.name != name}
+        return recorded | {service.listener.port for service in self._services.values() if service.listener}
+
+    async def _apply(self, request: Message, _owner: object) -> Message:
+        staged = self._candidate(request)
+        began = time.monotonic()
+        try:
+            await staged.service.apply(staged.pool, "deployed", Release(request["proof"], request["notebook"]))
+        except DeployError:
+            await self._discard(request, _owner)
+            raise
+        del self._candidates[request["candidate"]]
+        return {"url": staged.pool.listener.url, "seconds": time.monotonic() - began}
+
+    async def _discard(self, request: Message, _owner: object) -> Message:
+        staged = self._candidate(request)
+        del self._candidates[request["candidate"]]
+        await staged.service.discard(staged.pool)
+        return {}
+
+    def _candidate(self, request: Message) -> Staged:
+        if request["candidate"] not in self._candidates:
+            raise TargetError("the candidate is not there any more: it was discarded or is live already",
+                              advice="deploy again")
+        return self._candidates[request["candidate"]]
+
+    async def _status(self, request: Message, _owner: object) -> Message:
+        services = self._services
+        names = [record.name for record in list_deployments(self._home.registry)]
+        if request["name"] is not None:
+            names = [self._service(request["name"]).record().name]
+        return {"services": {name: services[name].describe() for name in names if name in services}}
+
+    async def _start(self, request: Message, _owner: object) -> Message:
+        service = self._service(request["name"])
+        await service.bring_back(request["variables"], "started")
+        return {}
+
+    async def _stop(self, request: Message, _owner: object) -> Message:
+        await self._service(request["name"]).stop(request.get("seconds", DRAIN_SECONDS))
+        return {}
+
+    async def _rollback(self, request: Message, _owner: object) -> Message:
+        began = time.monotonic()
+        service = self._service(request["name"])
+        await service.roll_back(request["version"], request["variables"])
+        record = service.record()
+        return {"version": record.version, "url": service.url, "seconds": time.monotonic() - began}
+
+    async def _delete(self, request: Message, _owner: object) -> Message:
+        await self._service(request["name"]).delete(request.get("seconds", DRAIN_SECONDS))
+        del self._services[request["name"]]
+        return {}

@@ -1,0 +1,223 @@
+"""The target `local`: this machine, through the supervisor."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_deploy.errors import BundleError, TargetError, UsageError
+from jupyter_deploy.registry import (
+    Record,
+    data_dir,
+    find_deployment,
+    list_deployments,
+    list_events,
+    list_versions,
+    open_registry,
+    registry_path,
+)
+from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
+from jupyter_deploy.targets.local.client import Client, connect
+from jupyter_deploy.targets.local.listeners import FIRST_PORT, is_loopback
+from jupyter_deploy.targets.local.logs import follow_log, read_log
+from jupyter_deploy.targets.local.workers import Limits, pass_variables
+from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, Version, check_name
+
+if TYPE_CHECKING:
+    from jupyter_deploy.environment import Environment
+
+
+@dataclass(frozen=True)
+class LocalOptions:
+    """How a deployment runs on this machine."""
+
+    workers: int = 1
+    host: str | None = None
+    """The address to listen on; None: the one it had, at first 127.0.0.1."""
+    port: int | None = None
+    """None: the one it had, at first a free one from 8100 on."""
+    api_key: str | None = field(default=None, repr=False)
+    """What callers must send; only its digest is kept."""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further environment variables of the workers; kept in memory only."""
+    max_body: int | None = None
+    max_queue: int | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"wanted at least 1 worker, found {self.workers}", where="--workers")
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise UsageError(f"wanted a port from 1 to 65535, found {self.port}", where="--port")
+        if self.host is not None and not is_loopback(self.host) and self.api_key is None:
+            raise UsageError(f"{self.host} can be reached from other machines, and there is no API key", where="--host",
+                             advice="give one with --api-key, or listen on 127.0.0.1")
+
+    @property
+    def api_key_digest(self) -> str | None:
+        """The SHA-256 of the key, which is all that the workers know of it."""
+        return None if self.api_key is None else hashlib.sha256(self.api_key.encode()).hexdigest()
+
+
+class LocalTarget:
+    """Services on this machine, independent of the kernel and of JupyterLab."""
+
+    name = "local"
+    Options = LocalOptions
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            raise TargetError("the target 'local' runs on Linux and macOS",
+                              advice="on Windows, run Jupyter inside WSL: https://learn.microsoft.com/windows/wsl")
+        self._connections: dict[str, Client] = {}
+
+    def plan(self, bundle: Path, *, name: str, environment: Environment, options: LocalOptions,
+             notebook: str | None = None) -> Plan:
+        """Say what would be done; nothing is."""
+        check_name(name)
+        manifest = _read(bundle)
+        where = f"{options.host or '127.0.0.1'}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
+        lines = (
+            f"start {options.workers} worker(s) of version {manifest.version} with {environment.python}",
+            f"prove them on a private port, unseen by callers ({len(manifest.golden)} golden calls)",
+            f"take over {where}; the version that is live now finishes what it accepted",
+        )
+        return Plan(self.name, name, manifest.version, bundle, environment, options, lines, notebook)
+
+    def stage(self, plan: Plan) -> Candidate:
+        """Start the workers unseen by callers; they end with this process unless they are applied."""
+        options: LocalOptions = plan.options
+        manifest = _read(plan.bundle)
+        variables = {**pass_variables(os.environ, manifest.environment), **options.env}
+        if missing := [key for key in manifest.environment if key not in variables]:
+            raise UsageError(f"the service reads the environment variable {missing[0]}, which is not set",
+                             advice=f"set os.environ[{missing[0]!r}] and deploy again; it is kept in memory only")
+        client = _connect()
+        try:
+            answer = client.request(
+                "stage", name=plan.name, version=plan.version, bundle=str(plan.bundle.resolve()),
+                environment=asdict(plan.environment), workers=options.workers, host=options.host, port=options.port,
+                limits=asdict(Limits(options.max_body, options.max_queue, options.timeout)),
+                api_key_digest=options.api_key_digest, variables=variables,
+            )
+        except BaseException:
+            client.close()
+            raise
+        self._connections[answer["candidate"]] = client
+        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"])
+
+    def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
+        """Make the candidate live on its port."""
+        with self._connections.pop(candidate.handle) as client:
+            answer = client.request("apply", candidate=candidate.handle, notebook=plan.notebook,
+                                    proof=None if proof is None else dict(proof))
+        return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"])
+
+    def discard(self, candidate: Candidate) -> None:
+        """Take the candidate away."""
+        with self._connections.pop(candidate.handle) as client:
+            client.request("discard", candidate=candidate.handle)
+
+    def status(self, name: str | None = None) -> tuple[Status, ...]:
+        """Tell how one deployment is, or all; what should be live and is not is brought back."""
+        records = _records(name)
+        client = connect(start=any(record.wanted == "live" for record in records))
+        if client is None:
+            return tuple(_describe(record, {}) for record in records)
+        with client:
+            services = client.request("status", name=None)["services"]
+        return tuple(_describe(record, services.get(record.name, {})) for record in records)
+
+    def logs(self, name: str, *, lines: int = 100, follow: bool = False) -> Iterator[dict[str, Any]]:
+        """Give the last log lines of all versions in the order of their times; with `follow`, also what comes."""
+        _records(name)
+        folder = data_dir() / "logs" / name
+        return follow_log(folder, lines) if follow else iter(read_log(folder, lines))
+
+    def start(self, name: str | None = None) -> tuple[Status, ...]:
+        """Bring back a stopped deployment, or all that should be live."""
+        records = _records(name)
+        with _connect() as client:
+            for record in records:
+                if name is not None or record.wanted == "live":
+                    client.request("start", name=record.name, variables=_variables(record.name))
+        return self.status(name)
+
+    def stop(self, name: str) -> Status:
+        """Take a deployment off the air; what it accepted is answered."""
+        _records(name)
+        with _connect() as client:
+            client.request("stop", name=name)
+        return self.status(name)[0]
+
+    def rollback(self, name: str, version: str | None = None) -> Deployment:
+        """Make an earlier version live: the one that the present one replaced, unless `version` names one."""
+        _records(name)
+        with _connect() as client:
+            answer = client.request("rollback", name=name, version=version, variables=_variables(name))
+        return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"])
+
+    def delete(self, name: str) -> None:
+        """Stop a deployment and forget it; its bundles stay."""
+        _records(name)
+        with _connect() as client:
+            client.request("delete", name=name)
+
+
+def _connect() -> Client:
+    client = connect()
+    if client is None:
+        raise TargetError("the supervisor of local deployments did not start")
+    return client
+
+
+def _read(bundle: Path) -> Manifest:
+    try:
+        return read_manifest(bundle)
+    except BundleDamaged as error:
+        raise BundleError(str(error), where=str(bundle), advice="deploy again from the notebook") from error
+
+
+def _records(name: str | None) -> list[Record]:
+    with closing(open_registry(registry_path())) as registry:
+        if name is None:
+            return [record for record in list_deployments(registry) if record.target == LocalTarget.name]
+        record = find_deployment(registry, check_name(name))
+        known = [record.name for record in list_deployments(registry)]
+    if record is None or record.target != LocalTarget.name:
+        raise TargetError(f"there is no local deployment {name!r}",
+                          advice=f"there are: {', '.join(known)}" if known else "there is none yet")
+    return [record]
+
+
+def _describe(record: Record, held: dict[str, Any]) -> Status:
+    with closing(open_registry(registry_path())) as registry:
+        versions = list_versions(registry, record.name)
+        events = list_events(registry, record.name)
+    return Status(
+        record.name, record.target, held.get("state", "stopped"), _url(record), record.version,
+        held.get("workers", 0), record.workers, held.get("reason"),
+        tuple(Version(item.version, item.number, item.deployed_at, item.bundle, item.notebook, item.proof)
+              for item in versions),
+        tuple({"time": event.time, "kind": event.kind, "text": event.text} for event in events),
+        {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
+    )
+
+
+def _url(record: Record) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(record.host, record.host)  # noqa: S104 - read, not bound
+    return f"http://[{host}]:{record.port}" if ":" in host else f"http://{host}:{record.port}"
+
+
+def _variables(name: str) -> dict[str, str]:
+    """Give what a deployment's workers may see of this process's environment, for any of its versions."""
+    with closing(open_registry(registry_path())) as registry:
+        bundles = [Path(item.bundle) for item in list_versions(registry, name)]
+    required = {key for bundle in bundles if bundle.is_dir() for key in _read(bundle).environment}
+    return pass_variables(os.environ, required)

@@ -1,0 +1,288 @@
+"""One worker process: how it is started, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from jupyter_deploy.errors import ServiceError
+from jupyter_deploy.runtime.metrics import read_metrics, total
+from jupyter_deploy.runtime.options import Options
+from jupyter_deploy.targets.local.control import decode, encode
+from jupyter_deploy.targets.local.listeners import Listener
+
+_PASSED = frozenset({
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+})
+_TAIL_LINES = 20
+_LAST_WORDS_SECONDS = 0.2
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker admits; `None` leaves the runtime's default."""
+
+    max_body: int | None = None
+    """Bytes."""
+    max_queue: int | None = None
+    timeout: float | None = None
+    """Seconds a call."""
+
+    @property
+    def call_seconds(self) -> float:
+        """How long a call may take."""
+        return Options.timeout if self.timeout is None else self.timeout
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the workers of one version run."""
+
+    name: str
+    version: str
+    bundle: Path
+    environment: dict[str, Any]
+    """`python`, `paths` and `kind`, as `dataclasses.asdict(Environment)` gives them."""
+    workers: int
+    limits: Limits
+    log: Path
+    metrics: Path
+    """The folder of the deployment's metrics files."""
+    api_key_digest: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """All that the workers find in `os.environ`; never written down."""
+
+    def command(self, listener: Listener, control: int, metrics_file: Path) -> list[str]:
+        """Give the command line of a worker."""
+        python = str(self.environment["python"])
+        command = [python, "-I", "-S", str(self.bundle / "runtime" / "__main__.py"), "serve"]
+        for path in self.environment["paths"]:
+            command += ["--path", str(path)]
+        command += ["--name", self.name, "--host", listener.host, "--port", str(listener.port)]
+        command += ["--listen-fd", str(listener.socket.fileno()), "--control-fd", str(control)]
+        command += ["--metrics-file", str(metrics_file)]
+        limits = {"--max-body": self.limits.max_body, "--max-queue": self.limits.max_queue,
+                  "--timeout": self.limits.timeout, "--api-key-digest": self.api_key_digest}
+        for option, value in limits.items():
+            if value is not None:
+                command += [option, str(value)]
+        return command
+
+
+def pass_variables(environ: Mapping[str, str], required: Iterable[str] = ()) -> dict[str, str]:
+    """Choose what workers see of an environment: what a process needs to run, and the variables in `required`.
+
+    Nothing else, so that the proof shows a variable that the service reads and the bundle does not ask for.
+    """
+    wanted = set(required)
+    return {
+        key: value for key, value in environ.items()
+        if key in _PASSED or key in wanted or key.startswith("LC_") or key.endswith("_NUM_THREADS")
+    }
+
+
+class Children:
+    """Hears of every child process that ends, and lets its worker know."""
+
+    def __init__(self) -> None:
+        self._workers: set[Worker] = set()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._poll)
+
+    def watch(self, worker: Worker) -> None:
+        """Call `worker.poll` whenever a child ends, until it is that one."""
+        self._workers.add(worker)
+
+    def _poll(self) -> None:
+        self._workers = {worker for worker in self._workers if not worker.poll()}
+
+
+class Worker(asyncio.Protocol):
+    """A process that serves one version, and the channel to it.
+
+    Three futures tell its life: `ready` (its private port), `accepting`, and `ended` (its exit status).
+    """
+
+    def __init__(self, spec: Spec, children: Children, on_stuck: Callable[[Worker, str], None]) -> None:
+        self.spec = spec
+        self.metrics_file = spec.metrics / f"{spec.version}-{os.getpid()}-{next(_NUMBERS)}.metrics"
+        self.heard = time.monotonic()
+        self.accepted_at = self.heard
+        self.draining = False
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[int] = loop.create_future()
+        self.accepting: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[int] = loop.create_future()
+        self.pid = 0
+        self._reason: str | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self._children = children
+        self._on_stuck = on_stuck
+        self._buffer = b""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._log_start = spec.log.stat().st_size if spec.log.exists() else 0
+
+    async def start(self, listener: Listener) -> None:
+        """Start the process, handing it the listening socket and its end of the channel."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = self._spawn(listener, theirs)
+            except OSError as error:
+                ours.close()
+                self._reason = f"the worker cannot be started: {error}"
+                self.ended.set_result(127)
+                return
+        self.pid = self._process.pid
+        self._children.watch(self)
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+
+    def _spawn(self, listener: Listener, control: socket.socket) -> subprocess.Popen[bytes]:
+        data = self.spec.bundle / "data"
+        with self.spec.log.open("ab") as log:
+            return subprocess.Popen(
+                self.spec.command(listener, control.fileno(), self.metrics_file),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.spec.variables),
+                cwd=data if data.is_dir() else self.spec.bundle,
+                pass_fds=(listener.socket.fileno(), control.fileno()),
+                # Its own session: whatever it starts itself goes with it.
+                start_new_session=True,
+            )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the channel."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Nothing more will be said: the end can be told."""
+        self._transport = None
+        self._finish()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the complete lines out of what came."""
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._receive(decode(line))
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        event = message["event"]
+        if event != "stuck":
+            # That one comes from a thread, also when the event loop hangs.
+            self.heard = time.monotonic()
+        if event == "ready" and not self.ready.done():
+            self.ready.set_result(int(message["port"]))
+        elif event == "accepting" and not self.accepting.done():
+            self.accepted_at = self.heard
+            self.accepting.set_result(None)
+        elif event == "failed":
+            place = message.get("cell") or message.get("where")
+            self._reason = f"{message['error']} ({place})" if place else str(message["error"])
+        elif event == "stuck":
+            place = message.get("cell") or message.get("entry")
+            self._on_stuck(self, f"a call has not returned for {message['seconds']:.1f} s ({place})")
+        elif event == "alive" and message["in_flight"] == 0 and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def accept(self) -> asyncio.Future[None]:
+        """Tell it to accept connections; the future is done when it does."""
+        self._send({"op": "accept"})
+        return self.accepting
+
+    async def drain(self, seconds: float, *, cut_idle: bool = False) -> None:
+        """Let it finish what it accepted, for at most `seconds`, and see it gone.
+
+        Its callers' idle connections are open for as long, so that a request that is under way is answered;
+        with `cut_idle` they end as soon as it says that it has nothing to do.
+        """
+        self.draining = True
+        if self.accepting.done():
+            self._send({"op": "drain", "seconds": seconds})
+            self._idle = asyncio.get_running_loop().create_future()
+            # A little more than it was given: it needs to write its last answers and to leave.
+            until: list[asyncio.Future[Any]] = [self.ended, self._idle] if cut_idle else [self.ended]
+            await asyncio.wait(until, timeout=seconds + 1, return_when=asyncio.FIRST_COMPLETED)
+        await self.kill()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has requests in progress, as its metrics file says: also true of one that does not answer."""
+        try:
+            return total(read_metrics(self.metrics_file), "nbdeploy_requests_in_progress") > 0
+        except OSError:
+            return False
+
+    async def kill(self) -> None:
+        """End it now, with whatever it started, and see it gone."""
+        self.draining = True
+        self.signal()
+        await asyncio.wait([self.ended])
+
+    def signal(self) -> None:
+        """End it now; whoever watches it sees it die."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def poll(self) -> bool:
+        """Tell whether the process has ended."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self.signal()
+        if self._transport is not None:
+            # Its last words may still be in the channel, which a grandchild could hold open.
+            asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._finish)
+        else:
+            self._finish()
+        return True
+
+    def _finish(self) -> None:
+        if self._process is None or self._process.returncode is None or self.ended.done():
+            return
+        if self._transport is not None:
+            self._transport.close()
+        self.ended.set_result(self._process.returncode)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(encode(message))
+
+    @property
+    def exit_text(self) -> str:
+        """How it ended."""
+        status = self.ended.result()
+        return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+    def failure(self) -> ServiceError:
+        """Say why it ended too early, with the end of its log."""
+        reason = self._reason or f"the worker {self.exit_text} before it was ready"
+        tail = self._log_tail()
+        text = "\n".join([reason, "the worker's log ends with:", *(f"  {line}" for line in tail)]) if tail else reason
+        return ServiceError(text, where=f"{self.spec.name}, version {self.spec.version}")
+
+    def _log_tail(self) -> list[str]:
+        with self.spec.log.open("rb") as log:
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 16384))
+            lines = log.read().decode(errors="replace").splitlines()
+        return [_log_text(line) for line in lines[-_TAIL_LINES:]]
+
+
+def _log_text(line: str) -> str:
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, KeyError, TypeError):
+        return line
+
