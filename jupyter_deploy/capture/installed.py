@@ -145,7 +145,6 @@ def _record_rows(installed: Installed) -> Iterator[list[str]]:
         yield from (row for row in csv.reader(text.splitlines()) if row)
 
 
-@functools.lru_cache(maxsize=256)
 def recorded_files(installed: Installed) -> tuple[str, ...]:
     """List the files of a distribution, relative to its site folder; those outside (scripts, data) are left out."""
     return tuple(row[0] for row in _record_rows(installed) if not row[0].startswith(("..", "/")))

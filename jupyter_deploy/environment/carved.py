@@ -64,6 +64,20 @@ def forget_unused(root: Path, keep: Iterable[Environment], *, older: float = _HO
     return tuple(gone)
 
 
+def changed_distributions(environment: Environment) -> tuple[str, ...]:
+    """Name the distributions that were upgraded, reinstalled or removed since the environment was carved from them.
+
+    What a worker would import now is then not what was proven.
+    """
+    changed = []
+    for folder in environment.paths if environment.kind == "carved" else ():
+        for link in sorted(Path(folder).glob("*-info")):
+            record = link / "RECORD"
+            if not link.exists() or (record.exists() and record.stat().st_mtime > link.lstat().st_mtime):
+                changed.append(link.name.partition("-")[0])
+    return tuple(changed)
+
+
 def _digest(requirements: Requirements) -> str:
     facts = [_FORMAT, requirements.interpreter, sys.version, [_fact(one) for one in requirements.distributions]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -176,25 +190,26 @@ def _pieces(top: str, wanted: list[Installed], sharing: list[Installed], part: P
     """Give links into a shared folder: the outermost packages that a wanted distribution has for itself, or files."""
     owners: dict[str, set[Installed]] = {}
     packages: set[str] = set()
+    files = {one: recorded_files(one) for one in sharing}
     for one in sharing:
-        for file in _under(top, one):
+        for file in _under(top, files[one]):
             if "/__init__." in file:
                 packages.add(file.rpartition("/")[0])
             for folder in _above(file):
                 owners.setdefault(folder, set()).add(one)
     for one in wanted:
         own = {folder for folder in packages if owners.get(folder) == {one} and not (part / folder).exists()}
-        files = list(_under(top, one))
-        if not files and not recorded_files(one):
+        if not files[one]:
             raise RequirementError(
                 f"{one.name} shares the folder {top} and does not say which files are its own", where=str(one.metadata),
                 advice=f"install it again with a current pip: pip install --force-reinstall {one.name}")
-        for entry in dict.fromkeys(next((folder for folder in _above(file) if folder in own), file) for file in files):
+        entries = (next((folder for folder in _above(file) if folder in own), file) for file in _under(top, files[one]))
+        for entry in dict.fromkeys(entries):
             yield from _whole(entry, one.site)
 
 
-def _under(top: str, one: Installed) -> Iterator[str]:
-    return (file for file in recorded_files(one) if file == top or file.startswith(top + "/"))
+def _under(top: str, files: Iterable[str]) -> Iterator[str]:
+    return (file for file in files if file == top or file.startswith(top + "/"))
 
 
 def _above(file: str) -> Iterator[str]:

@@ -69,7 +69,6 @@ class Metadata:
     requires: tuple[str, ...]
 
 
-@functools.lru_cache(maxsize=1024)
 def read_metadata(installed: Installed) -> Metadata:
     """Read name, version and declared dependencies.
 
@@ -80,16 +79,21 @@ def read_metadata(installed: Installed) -> Metadata:
 
     """
     try:
-        if installed.info.endswith(".dist-info"):
-            name, version, requires = _read_headers(installed.metadata / "METADATA")
-        else:
-            described = importlib.metadata.PathDistribution(installed.metadata)
-            name, version, requires = described.metadata["Name"], described.version, described.requires or []
-    except (OSError, KeyError, StopIteration) as error:
+        file = installed.metadata / "METADATA" if installed.info.endswith(".dist-info") else installed.metadata
+        return _parse(installed, file.stat().st_mtime_ns)
+    except (OSError, KeyError) as error:
         raise RequirementError(f"the installed distribution {installed.name} cannot be read: {error!r}",
                                where=str(installed.metadata),
                                advice=f"reinstall it: pip install --force-reinstall {installed.name}") from error
-    return Metadata(name, version, tuple(requires))
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(installed: Installed, changed: int) -> Metadata:  # noqa: ARG001 - a reinstalled distribution is read again
+    if installed.info.endswith(".dist-info"):
+        name, version, requires = _read_headers(installed.metadata / "METADATA")
+        return Metadata(name, version, tuple(requires))
+    described = importlib.metadata.PathDistribution(installed.metadata)
+    return Metadata(described.metadata["Name"], described.version, tuple(described.requires or ()))
 
 
 def _read_headers(file: Path) -> tuple[str, str, list[str]]:
