@@ -104,31 +104,30 @@ class App:
     def _show(self, scope: Scope) -> Answer:
         path, method = scope["path"], scope["method"]
         page = self.routes.pages.get(path)
+        known = page or self.routes.predictions.get(path)
+        if known is None:
+            return self._refuse_unknown(path)
+        if page is None or method not in page.methods:
+            methods = [*(page.methods if page else ()), *(["POST"] if path in self.routes.predictions else [])]
+            allow = ", ".join(methods)
+            return known.refuse(Refusal(405, "method_not_allowed", f"{path} answers {allow}, not {method}",
+                                        headers=((b"allow", allow.encode()),)))
         try:
-            if page is not None and method in page.methods:
-                return self._answer_page(page, dict(scope["headers"]))
-            methods = ([] if page is None else [*page.methods]) + ["POST"] * (path in self.routes.predictions)
-            if methods:
-                allow = ", ".join(methods)
-                raise Refusal(405, "method_not_allowed", f"{path} answers {allow}, not {method}",
-                              headers=((b"allow", allow.encode()),))
-            raise self._not_found(path)
+            return self._answer_page(page, dict(scope["headers"]))
         except Refusal as refusal:
-            return (page or self.routes.predictions.get(path) or _Unknown).refuse(refusal)
+            return page.refuse(refusal)
+
 
     def _answer_page(self, page: Page, headers: dict[bytes, bytes]) -> Answer:
         if page.guarded and self.api_key_digest is not None:
             self._check_key(headers)
         return page.answer(Request(headers, b""))
 
-    def _not_found(self, path: str) -> Refusal:
+    def _refuse_unknown(self, path: str) -> Answer:
         known = sorted({*self.routes.predictions, *self.routes.pages})
         near = difflib.get_close_matches(path, known, n=1)
         advice = f"did you mean {near[0]}?" if near else "/docs lists the routes"
-        return Refusal(404, "not_found", f"there is no route {path}; {advice}")
+        refusal = Refusal(404, "not_found", f"there is no route {path}; {advice}")
+        refusers = [refuse for beginning, refuse in self.routes.refusers.items() if path.startswith(beginning)]
+        return (refusers or [refuse_typed])[0](refusal)
 
-
-class _Unknown:
-    """A path without a route: it is refused in the native shape."""
-
-    refuse = staticmethod(refuse_typed)

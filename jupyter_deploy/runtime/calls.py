@@ -27,6 +27,9 @@ SMALL = 1 << 16
 """Bytes: a larger body is decoded in a thread, whatever the entry."""
 
 
+Waiting = asyncio.Future[Answer]
+
+
 class OnStuck(Protocol):
     """What to do about a call that outran the time-out; `fatal` when nothing else can be answered any more."""
 
@@ -40,7 +43,7 @@ class Running:
 
     entry: ServedEntry
     started: float
-    future: asyncio.Future[Answer]
+    future: Waiting
     reported: bool = False
 
 
@@ -93,7 +96,7 @@ class Caller:
         if entry.seconds < QUICK and len(request.body) < SMALL and not (self._service.stateful and self._running):
             self._latest = entry
             return self._run(prediction, request)
-        future: asyncio.Future[Answer] = self._loop.create_future()
+        future: Waiting = self._loop.create_future()
         self._pool.submit(self._work, prediction, request, future, perf_counter())
         return await future
 
@@ -113,32 +116,34 @@ class Caller:
         try:
             arguments = prediction.decode(request)
             started = perf_counter()
-            task = asyncio.ensure_future(entry.call_async(arguments))
-            done, _ = await asyncio.wait({task}, timeout=self._timeout)
-            if not done:
-                task.cancel()
-                raise self._refuse_overdue(entry)
-            result = task.result()
+            result = await self._finish(entry, asyncio.ensure_future(entry.call_async(arguments)))
             self._took(entry, perf_counter() - started)
             return prediction.encode(request, result)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
             raise self._refuse(entry, error) from None
 
-    def _work(self, prediction: Prediction, request: Request, future: asyncio.Future[Answer], submitted: float) -> None:
+    async def _finish(self, entry: ServedEntry, task: asyncio.Future[Any]) -> Any:
+        done, _ = await asyncio.wait({task}, timeout=self._timeout)
+        if not done:
+            task.cancel()
+            raise self._refuse_overdue(entry)
+        return task.result()
+
+    def _work(self, prediction: Prediction, request: Request, future: Waiting, submitted: float) -> None:
         started = perf_counter()
         self._meters[prediction.entry.name].queued(started - submitted)
-        answer: Answer | None = None
-        refusal: Refusal | None = None
-        running = self._running[threading.get_ident()] = Running(prediction.entry, started, future)
+        if started - submitted > self._timeout:
+            refusal = busy(503, "overloaded", f"the request waited {started - submitted:.1f} s for its turn")
+            self._loop.call_soon_threadsafe(_settle, future, refusal)
+            return
+        self._running[threading.get_ident()] = Running(prediction.entry, started, future)
+        outcome: Answer | Refusal
         try:
-            if started - submitted > self._timeout:
-                raise busy(503, "overloaded", f"the request waited {started - submitted:.1f} s for its turn")
-            answer = self._run(prediction, request)
+            outcome = self._run(prediction, request)
         except Refusal as error:
-            refusal = error
-        finally:
-            del self._running[threading.get_ident()]
-        self._loop.call_soon_threadsafe(_settle, running.future, answer, refusal)
+            outcome = error
+        del self._running[threading.get_ident()]
+        self._loop.call_soon_threadsafe(_settle, future, outcome)
 
     def _took(self, entry: ServedEntry, seconds: float) -> None:
         entry.took(seconds)
@@ -148,12 +153,14 @@ class Caller:
         if isinstance(error, Refusal):
             return error
         if isinstance(error, InvalidInput):
-            return Refusal(422, "invalid_input", str(error), field=error.field, expected=error.expected, found=error.found)
+            return Refusal(422, "invalid_input", str(error), field=error.field, expected=error.expected,
+                           found=error.found)
         error_id = uuid.uuid4().hex[:12]
         place = place_error(error, self._service.bundle, self._service.manifest)
         log(logging.ERROR, f"the entry {entry.name} failed: {type(error).__name__}: {error}", error=error,
             error_id=error_id, entry=entry.name, where=place.where, cell=place.cell)
-        return Refusal(500, "entry_failed", f"the entry {entry.name} failed; the log has the details under this id", id=error_id)
+        message = f"the entry {entry.name} failed; the log has the details under this id"
+        return Refusal(500, "entry_failed", message, id=error_id)
 
     def _refuse_overdue(self, entry: ServedEntry) -> Refusal:
         return Refusal(504, "timeout", f"the entry {entry.name} did not answer within {self._timeout:g} s")
@@ -174,7 +181,7 @@ class Caller:
             if now - running.started > self._timeout and not running.reported:
                 running.reported = True
                 refusal = self._refuse_overdue(running.entry)
-                self._loop.call_soon_threadsafe(_settle, running.future, None, refusal)
+                self._loop.call_soon_threadsafe(_settle, running.future, refusal)
                 reported = sum(one.reported for one in list(self._running.values()))
                 self._report(running.entry, thread, now - running.started, fatal=reported == self._threads)
         if now - self._beat > self._timeout + 1 and self._latest is not None:
@@ -189,11 +196,11 @@ class Caller:
         self._on_stuck(entry.name, seconds, place.cell, fatal=fatal)
 
 
-def _settle(future: asyncio.Future[Answer], answer: Answer | None, refusal: Refusal | None) -> None:
+def _settle(future: Waiting, outcome: Answer | Refusal) -> None:
     """Finish a call's future, unless the watchdog or the call itself was first."""
     if future.done():
         return
-    if answer is not None:
-        future.set_result(answer)
-    elif refusal is not None:
-        future.set_exception(refusal)
+    if isinstance(outcome, Refusal):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

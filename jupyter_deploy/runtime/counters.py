@@ -1,4 +1,4 @@
-"""What a worker counts, with Prometheus' naming rules: base units, one namespace, every label set there from the start."""
+"""What a worker counts: base units, one namespace, and every label set there from the start, as Prometheus advises."""
 
 from __future__ import annotations
 

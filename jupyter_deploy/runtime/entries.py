@@ -14,7 +14,7 @@ from typing import Any
 
 from .decode import compile_decoder
 from .manifest import Entry, Manifest, check_files
-from .tables import Calls
+from .tables import Calls, FormDecoder
 
 SERVICE = "service.py"
 
@@ -32,14 +32,16 @@ class ServedEntry:
     `seconds` is the running mean of its calls' duration: it decides where the next one runs.
     """
 
-    __slots__ = ("decode", "described", "function", "is_async", "name", "seconds")
+    __slots__ = ("decode", "described", "forms", "function", "is_async", "name", "seconds")
 
     def __init__(self, described: Entry, function: Callable[..., Any]) -> None:
         self.name = described.name
         self.described = described
         self.decode: Callable[[Any], dict[str, Any]] = compile_decoder(described)
-        self.is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function) or described.is_async
-        self.function = _collect_async(function) if inspect.isasyncgenfunction(function) else function
+        self.forms = FormDecoder(described, self.decode)
+        yields = inspect.isasyncgenfunction(function)
+        self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
+        self.function = _collect_async(function) if yields else function
         self.seconds = float("inf")
 
     def call(self, arguments: Arguments) -> Any:
@@ -85,6 +87,13 @@ class Service:
         """Whether calls change what later calls read; then they run one at a time, as in the notebook."""
         return any(entry.described.mutates for entry in self.entries.values())
 
+    def models(self) -> dict[str, ServedEntry]:
+        """Give the entries under the names that model protocols use: also the service's, when it has one entry."""
+        models = dict(self.entries)
+        if len(models) == 1:
+            models.setdefault(self.name, *models.values())
+        return models
+
 
 def load_service(bundle: Path, manifest: Manifest, name: str | None) -> Service:
     """Check the bundle, import its slice and compile its entries.
@@ -98,8 +107,9 @@ def load_service(bundle: Path, manifest: Manifest, name: str | None) -> Service:
     check_files(bundle, manifest)
     if missing := [variable for variable in manifest.environment if variable not in os.environ]:
         raise EnvironmentIncomplete(
-            f"the service needs the environment variable{'s' * (len(missing) > 1)} {', '.join(missing)}, which "
-            f"{'are' if len(missing) > 1 else 'is'} not set: secrets are not stored in a bundle, give them to the process"
+            f"the service needs {', '.join(missing)} in its environment, but nothing is set under "
+            f"{'these names' if len(missing) > 1 else 'this name'}: secrets are not stored in a bundle, "
+            f"so give them to the process that serves it"
         )
     module = importlib.import_module("service")
     entries = {entry.name: ServedEntry(entry, _function(module, entry.function)) for entry in manifest.entries}

@@ -72,6 +72,8 @@ class Routes:
 
     predictions: dict[str, Prediction] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
+    refusers: dict[str, Callable[[Refusal], Answer]] = field(default_factory=dict)
+    """How unknown paths are refused, by the path's beginning."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> Answer:

@@ -62,7 +62,8 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
         help="a folder of installed packages, put on sys.path after the standard library; may be repeated")
     add("--name", help="the service's name (default: the one in bundle.json)")
     add("--host", default=Options.host, help="the address to listen on (default: %(default)s)")
-    add("--port", type=int, default=Options.port, help="the port to listen on (default: %(default)s); 0 takes a free one")
+    add("--port", type=int, default=Options.port,
+        help="the port to listen on (default: %(default)s); 0 takes a free one")
     add("--listen-fd", type=int, metavar="N", help="a listening socket inherited from the supervisor")
     add("--control-fd", type=int, metavar="N", help="the control channel inherited from the supervisor")
     add("--metrics-file", type=Path, metavar="F",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .entries import Service
 from .messages import Routes
 from .metrics import Metrics
-from .protocols import health, prometheus, typed
+from .protocols import health, kserve, mlflow, oip, prometheus, typed
 
 
 def build_routes(
@@ -17,5 +17,8 @@ def build_routes(
     routes = Routes()
     typed.add_routes(service, routes)
     health.add_routes(routes, live=live, ready=ready)
+    oip.add_routes(service, routes, ready=ready)
+    kserve.add_routes(service, routes, ready=ready)
+    mlflow.add_routes(service, routes)
     prometheus.add_routes(metrics, routes)
     return routes

@@ -46,6 +46,7 @@ async def _try(caller: Caller, prediction: Prediction, request: Request) -> bool
     try:
         await caller.answer(prediction, request)
     except Refusal as refusal:
-        log(logging.WARNING, f"a golden call of {prediction.entry.name} fell short: {refusal.message}", **refusal.detail)
+        name = prediction.entry.name
+        log(logging.WARNING, f"a golden call of {name} fell short: {refusal.message}", **refusal.detail)
         return False
     return True

@@ -120,7 +120,6 @@ ENTRIES = (
     entry("numbers", Parameter("n", INT), returns={"kind": "list", "of": INT}),
     entry("infer", Parameter("rows", FRAME), returns={"kind": "list", "of": ANY}),
 )
-ENTRIES = tuple(e for e in ENTRIES if e.name not in ("scale", "infer"))  # TEMP
 COUNTING = (entry("count", returns=INT, mutates=True),)
 GOLDEN = {
     "add": {"request": {"x": 1.5}, "answer": 2.5, "kind": "float"},
