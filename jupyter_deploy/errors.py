@@ -31,6 +31,10 @@ class DeployError(Exception):
         text = self.message if self.where is None else f"{self.message} ({self.where})"
         return text if self.advice is None else f"{text}\n  → {self.advice}"
 
+    def _render_traceback_(self) -> list[str]:
+        """Tell IPython what to show in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(DeployError):
     """The command, the magic or an option was used wrongly (exit code 2)."""

@@ -15,12 +15,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 PREFIX = "deploy:"
 
 _TAGS_OF_OTHERS: dict[str, Role] = {
-    "injected-parameters": "include",  # papermill's values for this run
     "skip-execution": "skip",  # nbclient
     "raises-exception": "skip",  # nbclient: the cell is expected to fail
     "skip": "skip",  # Kale
-    "imports": "include",  # Kale
-    "functions": "include",  # Kale
     "nuclio-ignore": "skip",
     "mlrun-ignore": "skip",
 }

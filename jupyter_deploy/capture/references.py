@@ -26,7 +26,16 @@ class References:
     imports: frozenset[str]
     """Modules that are imported inside functions or class bodies."""
     writes: frozenset[str]
-    """Globals that functions in it assign (`global counter; counter += 1`)."""
+    """Globals that functions in it assign (`global counter; counter += 1`) or change in place (`cache[key] = 1`)."""
+    attributes: frozenset[str]
+    """Dotted uses of names: `sklearn.metrics.f1_score`."""
+    texts: frozenset[str]
+    """The text constants in it."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All global names it reads."""
+        return self.now | self.later
 
 
 def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
@@ -51,7 +60,47 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
         imports |= modules
     if flags & _future_annotations():
         later |= _annotation_names(node)
-    return References(frozenset(now), frozenset(later), frozenset(imports), frozenset(writes))
+    writes |= _changed_in_place(node) & (now | later)
+    return References(frozenset(now), frozenset(later), frozenset(imports), frozenset(writes),
+                      frozenset(_dotted(node)), frozenset(_texts(node)))
+
+
+_CHANGING_METHODS = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove",
+                               "discard", "clear", "appendleft", "sort", "reverse", "partial_fit", "fit"})
+
+
+def _changed_in_place(node: ast.AST) -> set[str]:
+    """Names whose value is changed by a store into it or by a method that is known to change it."""
+    changed = set()
+    for child in ast.walk(node):
+        if isinstance(child, (ast.Subscript, ast.Attribute)) and isinstance(child.ctx, (ast.Store, ast.Del)):
+            changed.add(_root(child))
+        elif isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute):
+            if child.func.attr in _CHANGING_METHODS:
+                changed.add(_root(child.func))
+    return changed
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _dotted(node: ast.AST) -> Iterator[str]:
+    for child in ast.walk(node):
+        parts = []
+        while isinstance(child, ast.Attribute):
+            parts.append(child.attr)
+            child = child.value
+        if parts and isinstance(child, ast.Name):
+            yield ".".join([child.id, *reversed(parts)])
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    for child in ast.walk(node):
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child.value
 
 
 def _future_annotations() -> int:

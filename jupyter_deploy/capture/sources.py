@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import types
 from collections.abc import Iterator
@@ -27,17 +28,23 @@ class Source:
         decorators = getattr(self.node, "decorator_list", [])
         return min([self.node.lineno, *(decorator.lineno for decorator in decorators)])
 
-    @property
-    def text(self) -> str:
-        """The source text, with its comments; re-generated from the tree where it was indented or shares its line."""
+    def text(self, *, decorated: bool = True) -> str:
+        """The source text with its comments; re-generated from the tree where it was indented or shares its line."""
         node = self.node
         if isinstance(node, ast.Lambda):
             return ast.get_source_segment(self.cell.code, node) or ast.unparse(node)
         if node.col_offset == 0 and node.end_lineno is not None:
-            lines = self.cell.code.splitlines()[self.line - 1 : node.end_lineno]
+            lines = self.cell.code.splitlines()[(self.line if decorated else node.lineno) - 1 : node.end_lineno]
             lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
             return "\n".join(lines)
-        return ast.unparse(node)
+        return ast.unparse(node if decorated else without_decorators(node))
+
+
+def without_decorators(node: Definition) -> Definition:
+    """Give the same definition, undecorated."""
+    bare = copy.copy(node)
+    bare.decorator_list = []
+    return bare
 
 
 def find_function(function: types.FunctionType, kernel: Kernel) -> Source | None:
@@ -111,10 +118,9 @@ def _functions_in(tree: ast.AST, name: str) -> Iterator[ast.FunctionDef | ast.As
 
 def _compiles_to(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, code: types.CodeType, flags: int) -> bool:
     """Whether compiling `node` gives this code: same instructions, names and constants, at whatever line."""
-    bare: ast.expr | ast.stmt = node
     free = code.co_freevars
-    if free:  # the function was made by a factory: its free names must stay free
-        bare = _wrap(node, free)
+    # A function made by a factory has free names, and they must stay free when it is compiled here.
+    bare = _wrap(node, free) if free else node
     module = ast.Module([bare if isinstance(bare, ast.stmt) else ast.Expr(bare)], [])
     top = compile(ast.fix_missing_locations(module), "<slice>", "exec", flags=flags, dont_inherit=True)
     return any(_same(candidate, code) for candidate in _nested(top) if candidate.co_name == code.co_name)

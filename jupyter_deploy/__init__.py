@@ -1,0 +1,25 @@
+"""nbdeploy: from a notebook cell to a proven live endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Register `%deploy` and begin to record calls; IPython calls this on `%load_ext jupyter_deploy`."""
+    from jupyter_deploy.magics import DeployMagics
+
+    magics = DeployMagics(ipython)
+    ipython.register_magics(magics)
+    magics.start_recording()
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """Stop recording and leave the shell as it was."""
+    from jupyter_deploy.magics import DeployMagics
+
+    magics = ipython.magics_manager.registry.get(DeployMagics.__name__)
+    if magics is not None:
+        magics.stop_recording()

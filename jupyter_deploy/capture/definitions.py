@@ -1,0 +1,163 @@
+"""Functions and classes of the notebook as source for the slice."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from dataclasses import dataclass, field
+
+from jupyter_deploy.capture.bindings import Binding
+from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
+from jupyter_deploy.capture.literals import literal
+from jupyter_deploy.capture.references import References, references_of
+from jupyter_deploy.capture.sources import Source, find_class, find_function, without_decorators
+from jupyter_deploy.errors import CaptureError
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Source that binds a name, before its references are followed."""
+
+    text: str
+    cell: ExecutedCell | None
+    line: int
+    references: References
+    supplied: frozenset[str] = frozenset()
+    """Names in the source that are no globals: the free variables of a factory."""
+    values: dict[str, object] = field(default_factory=dict)
+    """Objects that have no global name and must be defined before, under the names given here."""
+    future: bool = False
+    """The source relies on `from __future__ import annotations`."""
+
+
+def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | None:
+    """Use the `def` or `class` that bound the name last, decorators included, if the live object stems from it."""
+    node = binding.statement
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return None
+    if isinstance(value, type):
+        found = find_class(value, kernel)
+    else:
+        function = inspect.unwrap(value) if callable(value) else None
+        found = find_function(function, kernel) if isinstance(function, types.FunctionType) else None
+    if found is not None and found.node is not node and not node.decorator_list:
+        return None
+    if found is None and not node.decorator_list:
+        return None
+    source = Source(binding.cell, node, found.flags if found is not None else 0)
+    patches, values = ("", {}) if found is None else _patches(binding.name, value, source, kernel)
+    return Draft(source.text() + patches, source.cell, source.line, references_of(node, flags=source.flags),
+                 values=values, future=bool(source.flags))
+
+
+def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> Draft:
+    """Write a function under `name`: as it stands, or through a maker when it is a closure or goes by another name.
+
+    Raises
+    ------
+    CaptureError
+        When no executed cell holds its source.
+
+    """
+    source = find_function(function, kernel)
+    if source is None:
+        raise CaptureError(f"the source of {function.__qualname__} is in no executed cell",
+                           advice="define it with def or lambda in a cell, or in a .py file beside the notebook")
+    node = source.node
+    own = getattr(node, "name", None)
+    free = {variable: cell.cell_contents
+            for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            if cell.cell_contents is not function}
+    values: dict[str, object] = {f"_{name.lstrip('_')}_{variable}": content for variable, content in free.items()}
+    if isinstance(node, ast.Lambda):
+        made = f"lambda_ = ({source.text()})" if "\n" in source.text() else f"lambda_ = {source.text()}"
+        text = made.replace("lambda_", name, 1) if not free else _maker(name, "lambda_", made, values, free)
+    elif own == name and not free:
+        text = source.text(decorated=False)
+    else:
+        text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
+    patches, extra = _default_patch(name, function, node, kernel)
+    bare = node if isinstance(node, ast.Lambda) else without_decorators(node)
+    supplied = frozenset(function.__code__.co_freevars) | ({own} if own and own != name else set())
+    return Draft(text + patches, source.cell, source.line, references_of(bare, flags=source.flags), supplied,
+                 values | extra, future=bool(source.flags))
+
+
+def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
+    """Write a class under `name`; None when no executed cell holds a `class` statement for it."""
+    source = find_class(cls, kernel)
+    if source is None:
+        return None
+    if "<locals>" in cls.__qualname__:
+        raise CaptureError(f"the class {cls.__qualname__} is made inside a function, so its source alone does not give it",
+                           where=source.cell.label, advice="define the class at the top of a cell")
+    assert isinstance(source.node, ast.ClassDef)
+    patches, values = _patches(name, cls, source, kernel)
+    text = source.text() if cls.__name__ == name else _maker(name, cls.__name__, source.text(), {}, {})
+    supplied = frozenset() if cls.__name__ == name else frozenset({cls.__name__})
+    return Draft(text + patches, source.cell, source.line, references_of(source.node, flags=source.flags), supplied,
+                 values, future=bool(source.flags))
+
+
+def _maker(name: str, own: str, text: str, values: dict[str, object], free: dict[str, object]) -> str:
+    """Wrap a definition in a function that supplies its free variables, so that no global is shadowed."""
+    make = f"_make_{name.lstrip('_')}"
+    return (f"def {make}({', '.join(free)}):\n{textwrap.indent(text, '    ')}\n    return {own}\n\n\n"
+            f"{name} = {make}({', '.join(values)})")
+
+
+def _patches(name: str, value: object, source: Source, kernel: Kernel) -> tuple[str, dict[str, object]]:
+    if isinstance(value, type) and isinstance(source.node, ast.ClassDef):
+        return _class_patch(name, value, source.node)
+    function = inspect.unwrap(value) if callable(value) else None
+    if isinstance(function, types.FunctionType) and function is value and not isinstance(source.node, ast.ClassDef):
+        return _default_patch(name, function, source.node, kernel)
+    return "", {}
+
+
+def _default_patch(name: str, function: types.FunctionType, node: ast.AST, kernel: Kernel) -> tuple[str, dict[str, object]]:
+    """Set the defaults a function really has, when the names they were written with mean something else by now."""
+    arguments = getattr(node, "args", None)
+    defaults = function.__defaults__ or ()
+    if not isinstance(arguments, ast.arguments) or len(arguments.defaults) != len(defaults):
+        return "", {}
+    moved = any(
+        isinstance(expression, ast.Name) and kernel.names.get(expression.id, expression) is not default
+        for expression, default in zip(arguments.defaults, defaults, strict=True)
+    )
+    if not moved:
+        return "", {}
+    values = {f"_{name.lstrip('_')}_default_{index}": default for index, default in enumerate(defaults)}
+    return f"\n\n\n{name}.__defaults__ = ({', '.join(values)},)", dict(values)
+
+
+def _class_patch(name: str, cls: type, node: ast.ClassDef) -> tuple[str, dict[str, object]]:
+    """Repeat what was changed on a class after its definition: `Model.threshold = 0.7`, a method added later."""
+    lines: list[str] = []
+    values: dict[str, object] = {}
+    written = {
+        statement.targets[0].id: statement.value
+        for statement in node.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+    }
+    methods = {child.name for child in ast.walk(node) if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    for attribute, value in sorted(vars(cls).items()):
+        now = literal(value)
+        before = written.get(attribute)
+        if now is not None and before is not None and _is_other_constant(before, value):
+            lines.append(f"{name}.{attribute} = {now}")
+        elif isinstance(value, types.FunctionType) and value.__module__ == "__main__" and attribute not in methods \
+                and value.__code__.co_filename != "<string>" and not attribute.startswith("__"):
+            values[f"_{name.lstrip('_')}_{attribute}"] = value
+            lines.append(f"{name}.{attribute} = _{name.lstrip('_')}_{attribute}")
+    return "".join(f"\n{line}" for line in lines), values
+
+
+def _is_other_constant(written: ast.expr, value: object) -> bool:
+    try:
+        constant = ast.literal_eval(written)
+    except ValueError:
+        return False
+    return type(constant) is type(value) and bool(constant != value)

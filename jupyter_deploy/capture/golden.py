@@ -1,0 +1,194 @@
+"""Golden calls: what the notebook answers, to be answered again by the service."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import copy
+import inspect
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_deploy.capture.expressions import calls_in, evaluate, evaluate_arguments, is_safe
+from jupyter_deploy.capture.kernel import ExecutedCell
+from jupyter_deploy.capture.recorder import RecordedCall
+from jupyter_deploy.capture.schema import bind_call, value_to_request
+from jupyter_deploy.capture.slice import Finding
+from jupyter_deploy.errors import CaptureError
+from jupyter_deploy.runtime.encode import CannotEncode, describe, to_json
+from jupyter_deploy.runtime.manifest import Parameter
+
+MOST = 8
+"""Golden calls kept for an entry."""
+ROWS = 20
+"""Rows kept of a table in a golden call found in a cell: enough to prove, small enough to read."""
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """Arguments with which an entry was called, and where."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
+class GoldenAnswer:
+    """A golden call with the notebook's answer."""
+
+    request: Mapping[str, Any]
+    answer: Any
+    kind: str
+    source: str
+    seconds: float
+    result: Any
+    """The live result, from which the type of the entry's answer is inferred."""
+
+
+def find_calls(callee: str, cells: Sequence[ExecutedCell], names: Mapping[str, Any]) -> Iterator[CallSite]:
+    """Find the calls of `callee` in executed cells whose arguments can safely be evaluated again, the latest first."""
+    for cell in reversed(cells):
+        for call in calls_in(cell.tree, callee):
+            parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+            if all(is_safe(part, names) for part in parts):
+                try:
+                    args, kwargs = evaluate_arguments(call, names)
+                except Exception:  # noqa: BLE001, S112, PERF203 - a name may mean something else by now; the next call may do
+                    continue
+                yield CallSite(args, kwargs, f"{cell.label}: {ast.unparse(call)}")
+
+
+def recorded_calls(calls: Sequence[RecordedCall]) -> list[CallSite]:
+    """Turn what the recorder kept into call sites, the latest first."""
+    return [CallSite(call.args, call.kwargs, f"cell [{call.count}]") for call in reversed(calls)]
+
+
+def parse_example(text: str, entries: Mapping[str, Callable[..., Any]], names: Mapping[str, Any]) -> tuple[str, CallSite]:
+    """Read `--example EXPR`: a call of an entry, or the one argument of the only entry.
+
+    Raises
+    ------
+    CaptureError
+        When the expression cannot be read or evaluated.
+
+    """
+    try:
+        node = ast.parse(text, mode="eval").body
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in entries:
+            args, kwargs = evaluate_arguments(node, names)
+            return node.func.id, CallSite(args, kwargs, f"--example {text}")
+        value = evaluate(node, names)
+    except Exception as error:
+        raise CaptureError(f"--example {text}: {type(error).__name__}: {error}",
+                           advice=f"write a call such as {next(iter(entries))}(...), or its argument") from error
+    if len(entries) > 1:
+        raise CaptureError(f"--example {text}: which entry is it for?",
+                           advice=f"write a call: {' or '.join(f'{name}({text})' for name in entries)}")
+    return next(iter(entries)), CallSite((value,), {}, f"--example {text}")
+
+
+def shorten(site: CallSite) -> CallSite:
+    """Keep the first rows of long tables among the arguments."""
+    changed = False
+
+    def cut(value: Any) -> Any:
+        nonlocal changed
+        tall = getattr(value, "shape", None)
+        if isinstance(value, list):
+            tall = (len(value),)
+        if isinstance(tall, tuple) and tall and isinstance(tall[0], int) and tall[0] > ROWS:
+            changed = True
+            return value.iloc[:ROWS] if hasattr(value, "iloc") else value[:ROWS]
+        return value
+
+    args = tuple(cut(value) for value in site.args)
+    kwargs = {name: cut(value) for name, value in site.kwargs.items()}
+    return CallSite(args, kwargs, f"{site.source} (first {ROWS} rows)" if changed else site.source)
+
+
+def select(function: Callable[..., Any], sites: Sequence[CallSite]) -> list[CallSite]:
+    """Keep the sites that fit the function's signature, each call once, at most `MOST`."""
+    chosen: list[CallSite] = []
+    seen: set[str] = set()
+    for site in map(shorten, sites):
+        try:
+            arguments = bind_call(function, site.args, site.kwargs)
+            key = json.dumps({name: to_json(value) for name, value in arguments.items()}, sort_keys=True)
+        except (CaptureError, CannotEncode):
+            key = site.source
+        if key not in seen and len(chosen) < MOST:
+            seen.add(key)
+            chosen.append(site)
+    return chosen
+
+
+def answer(function: Callable[..., Any], parameters: Sequence[Parameter], site: CallSite) -> GoldenAnswer:
+    """Ask the notebook: call the live function and keep what it answers.
+
+    Raises
+    ------
+    CaptureError
+        When the arguments or the answer cannot travel as JSON.
+
+    """
+    arguments = bind_call(function, site.args, site.kwargs)
+    request = value_to_request(parameters, arguments)
+    started = time.perf_counter()
+    result = call(function, copy.deepcopy(arguments))
+    seconds = time.perf_counter() - started
+    try:
+        return GoldenAnswer(request, to_json(result), describe(result), site.source, seconds, result)
+    except CannotEncode as error:
+        raise CaptureError(f"the answer cannot travel as JSON: {error}", where=site.source) from error
+
+
+def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call an entry the way the service does: coroutines awaited, generators listed, nothing printed."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        result = function(**arguments)
+        if inspect.isawaitable(result) or inspect.isasyncgen(result):
+            return _in_own_loop(result)
+        return list(result) if inspect.isgenerator(result) else result
+
+
+def _in_own_loop(pending: Any) -> Any:
+    """Await in a thread: the kernel's own event loop is running this very call."""
+    outcome: list[Any] = []
+
+    async def gather() -> Any:
+        return [item async for item in pending] if inspect.isasyncgen(pending) else await pending
+
+    def run() -> None:
+        try:
+            outcome.extend((True, asyncio.run(gather())))
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            outcome.extend((False, error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if outcome[0]:
+        return outcome[1]
+    raise outcome[1]
+
+
+def ask_all(function: Callable[..., Any], parameters: Sequence[Parameter],
+            sites: Sequence[CallSite]) -> tuple[list[GoldenAnswer], list[Finding]]:
+    """Answer every site; a call that raises in the notebook is left out and reported."""
+    answers: list[GoldenAnswer] = []
+    findings: list[Finding] = []
+    for site in sites:
+        try:
+            answers.append(answer(function, parameters, site))
+        except CaptureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the author's function may raise anything
+            findings.append(Finding(f"{site.source} raises {type(error).__name__}: {error}; it is no golden call"))
+    return answers, findings

@@ -1,0 +1,59 @@
+"""Values that look like credentials: they are never captured, the service reads them from its environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+_NAME = re.compile(
+    r"(?:^|_)(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credentials?|auth)(?:_|$)",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(
+    r"""AKIA[0-9A-Z]{16}              # AWS access key id
+      | \bsk-[A-Za-z0-9_-]{20,}       # OpenAI and others
+      | \bgh[pousr]_[A-Za-z0-9]{30,}  # GitHub
+      | \bglpat-[A-Za-z0-9_-]{20}     # GitLab
+      | \bhf_[A-Za-z0-9]{30,}         # Hugging Face
+      | \bxox[abprs]-[A-Za-z0-9-]{10,}  # Slack
+      | \bAIza[0-9A-Za-z_-]{35}       # Google
+      | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.  # a JSON web token
+      | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----
+      | [a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@  # user and password in a URL
+    """,
+    re.VERBOSE,
+)
+_VALUE_BYTES = re.compile(_VALUE.pattern.encode(), re.VERBOSE)
+
+
+def is_secret(name: str, value: object) -> bool:
+    """Whether text under this name looks like a credential, by its name or by its form."""
+    if not isinstance(value, str) or not value:
+        return False
+    return bool(_VALUE.search(value)) or bool(_NAME.search(name) and len(value) >= 6 and not value.isspace())
+
+
+def looks_secret(text: str) -> bool:
+    """Whether text holds something of the form of a credential."""
+    return bool(_VALUE.search(text))
+
+
+def find_secrets(value: object, path: str) -> Iterator[str]:
+    """Walk plain containers and give the paths of what looks like a credential (`config['token']`)."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if is_secret(str(key), item):
+                yield f"{path}[{key!r}]"
+            else:
+                yield from find_secrets(item, f"{path}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value[:1000]):
+            yield from find_secrets(item, f"{path}[{index}]")
+    elif isinstance(value, str) and looks_secret(value):
+        yield path
+
+
+def find_secret_bytes(data: bytes) -> str | None:
+    """Give the beginning of the first thing in `data` that has the form of a credential."""
+    found = _VALUE_BYTES.search(data)
+    return None if found is None else found.group()[:8].decode("ascii", "replace") + "…"

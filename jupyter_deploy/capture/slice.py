@@ -1,0 +1,96 @@
+"""The slice: only what the entries reach, as a module that imports cleanly.
+
+The walk starts from the entries' live objects and follows the names that their code really uses, through the kernel's
+globals. A module becomes an import; a function or class of the notebook becomes source; a short plain value becomes a
+literal; anything else becomes state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from jupyter_deploy.capture.state import StateValue
+
+Kind = Literal["future", "import", "function", "class", "constant", "state", "environment", "alias", "cell", "generated"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A statement of the slice, or a few that belong together, with what it needs."""
+
+    name: str
+    kind: Kind
+    text: str
+    reason: str
+    """The chain of names that leads here from an entry: `predict → features → SCALE`."""
+    cell: str | None = None
+    """The notebook's cell the text came from, as messages call it."""
+    line: int = 1
+    """The line of that cell where the text begins."""
+    now: frozenset[str] = frozenset()
+    """Names that must be defined before this text runs."""
+    later: frozenset[str] = frozenset()
+    """Names that must be defined before what this text defines is called."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the author should know; `--strict` makes it an error."""
+
+    text: str
+    cell: str | None = None
+
+    def __str__(self) -> str:
+        return self.text if self.cell is None else f"{self.cell}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What the service consists of: code, state, and what they import."""
+
+    pieces: tuple[Piece, ...]
+    """In an order in which the module imports cleanly."""
+    state: Mapping[str, StateValue]
+    modules: Mapping[str, str]
+    """Modules that the code and the state import, with the reason."""
+    environment: tuple[str, ...]
+    """Environment variables that stand for secrets."""
+    data: Mapping[str, bytes]
+    """Relative data files that the code names, by path."""
+    findings: tuple[Finding, ...]
+
+
+def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[Piece, ...]:
+    """Order pieces so that each stands after what it needs now, and after what those need when they are called.
+
+    A decorator or a default may call anything it names, so everything reachable from a `now` name comes before.
+    Names that need each other only later (mutual recursion, a class whose method reads a model of that class) may
+    stand in any order.
+    """
+    done: dict[str, Piece] = {}
+    active: set[tuple[str, bool]] = set()
+
+    def place(name: str, *, ready: bool) -> None:
+        """Emit `name`; when `ready`, also everything it needs when it is called."""
+        piece = pieces.get(name)
+        if piece is None or (name, ready) in active:
+            return
+        active.add((name, ready))
+        if name not in done:
+            for needed in sorted(piece.now):
+                place(needed, ready=True)
+            done.setdefault(name, piece)
+        if ready:
+            for needed in sorted(piece.now | piece.later):
+                place(needed, ready=True)
+
+    imports = [name for name, piece in pieces.items() if piece.kind in ("future", "import", "environment")]
+    for name in sorted(imports, key=lambda name: (pieces[name].kind != "future", pieces[name].text)):
+        place(name, ready=False)
+    for name in first:
+        place(name, ready=True)
+    for name in sorted(pieces):
+        place(name, ready=True)
+    return tuple(done.values())

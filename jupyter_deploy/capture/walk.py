@@ -1,0 +1,447 @@
+"""The walk from the entries through everything their code reaches."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import importlib
+import sys
+import types
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.capture.bindings import Binding, Bindings
+from jupyter_deploy.capture.definitions import Draft, draft_binding, draft_class, draft_function
+from jupyter_deploy.capture.files import find_files
+from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
+from jupyter_deploy.capture.literals import literal
+from jupyter_deploy.capture.references import References, references_of
+from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
+from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_pieces
+from jupyter_deploy.capture.state import StateValue, serialise, type_name
+from jupyter_deploy.errors import CaptureError
+
+MODULE_NAMES = frozenset({"__name__", "__doc__", "__file__", "__builtins__", "__builtin__", "__spec__", "__loader__",
+                          "__package__", "__annotations__", "__dict__", "__class__", "__debug__"})
+"""Names that every module has of itself."""
+
+LARGE = 50 * 2**20
+"""Bytes; a captured value above this is reported together with the line that reads it."""
+
+_DISPLAY = '''def display(*objects, **options):
+    """Show nothing: a service has no notebook to show it in."""'''
+
+
+class Walk:
+    """Collects the pieces of a slice; `slice` gives the result."""
+
+    def __init__(self, kernel: Kernel, bindings: Bindings, *, skipped: frozenset[int] = frozenset()) -> None:
+        self._kernel = kernel
+        self._bindings = bindings
+        self._skipped = skipped
+        self._pieces: dict[str, Piece] = {}
+        self._state: dict[str, StateValue] = {}
+        self._modules: dict[str, str] = {}
+        self._environment: dict[str, str] = {}
+        self._data: dict[str, bytes] = {}
+        self._findings: list[Finding] = []
+        self._queue: deque[tuple[str, object, str, str]] = deque()
+        self._seen: set[str] = set()
+        self._provided: dict[str, str] = {}
+        self._names_of: dict[int, tuple[object, str]] = {}
+        self._global_names: dict[int, str] = {}
+        self._dotted: set[str] = set()
+        self._hidden_count = 0
+        self._first: list[str] = []
+        self._changed: dict[str, frozenset[str]] = {}
+        for name in sorted(kernel.names):
+            if not name.startswith("_") and name not in kernel.hidden:
+                self._global_names.setdefault(id(kernel.names[name]), name)
+
+    # What to include
+
+    def add_entry(self, name: str) -> None:
+        """Start from the global `name`."""
+        self._require(name, name, "")
+        self._first.append(name)
+        self._drain()
+
+    def add_code(self, name: str, text: str, reason: str) -> None:
+        """Include source of our own making, such as the entry that serves a model object."""
+        node = ast.parse(text).body[0]
+        self._add(Piece(name, "generated", text, reason), references_of(node), frozenset(), None)
+        self._first.append(name)
+        self._drain()
+
+    def add_cell(self, cell: ExecutedCell, *, function: str | None) -> None:
+        """Include a whole cell: at the top of the module, or as the body of `function` (set-up)."""
+        name = function or f"_cell_{cell.count}"
+        bound = sorted({binding.name for key in self._bindings.names() for binding in self._bindings.of(key)
+                        if binding.cell is cell})
+        self._provided.update(dict.fromkeys(bound, name))
+        text = "\n".join(ast.get_source_segment(cell.code, node) or ast.unparse(node) for node in cell.tree.body)
+        if function is not None:
+            body = "\n".join(["    " + line if line else "" for line in text.splitlines()])
+            outer = f"    global {', '.join(bound)}\n" if bound else ""
+            text = f"def {function}():\n{outer}{body or '    pass'}"
+        references = [references_of(node) for node in cell.tree.body]
+        line = cell.tree.body[0].lineno - (2 if function and bound else 1 if function else 0) if cell.tree.body else 1
+        self._seen.add(name)
+        for one in references:
+            self._follow(name, "cell", one, frozenset(bound), cell)
+        now = frozenset().union(*(one.names for one in references)) - set(bound)
+        piece = Piece(name, "cell", text, f"{cell.label} is tagged", cell.label, line, *self._split(function, now))
+        self._pieces[name] = piece
+        self._first.append(name)
+        self._drain()
+
+    @staticmethod
+    def _split(function: str | None, names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        return (frozenset(), names) if function else (names, frozenset())
+
+    def slice(self) -> Slice:
+        """Give what was collected."""
+        self._add_submodules()
+        pieces = order_pieces(self._pieces, tuple(self._first))
+        return Slice(pieces, self._state, dict(sorted(self._modules.items())), tuple(sorted(self._environment)),
+                     dict(sorted(self._data.items())), tuple(self._findings))
+
+    def changed_by(self, entry: str) -> frozenset[str]:
+        """Name the values that calling `entry` may change: what it and all it calls store into."""
+        reached: set[str] = set()
+        waiting = [entry]
+        changed: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in reached or name not in self._pieces:
+                continue
+            reached.add(name)
+            changed |= self._changed.get(name, frozenset())
+            waiting += self._pieces[name].now | self._pieces[name].later
+        return frozenset(name for name in changed if name in self._pieces and
+                         self._pieces[name].kind in ("state", "constant", "alias"))
+
+    # The walk itself
+
+    def _require(self, name: str, reason: str, where: str) -> None:
+        if name not in self._seen and name not in self._provided:
+            self._seen.add(name)
+            self._queue.append((name, self._kernel.names[name], reason, where))
+
+    def _require_value(self, name: str, value: object, reason: str, where: str) -> None:
+        if name not in self._seen:
+            self._seen.add(name)
+            self._queue.append((name, value, reason, where))
+
+    def _drain(self) -> None:
+        while self._queue:
+            self._define(*self._queue.popleft())
+
+    def _define(self, name: str, value: object, reason: str, where: str) -> None:
+        binding = self._bindings.last(name) if self._kernel.names.get(name) is value else None
+        if isinstance(value, types.ModuleType):
+            self._import_module(name, value, reason)
+        elif binding is not None and self._is_definition(name, value, binding, reason):
+            return
+        elif (imported := self._import_of(name, value, binding)) is not None:
+            self._add_import(name, *imported, reason)
+        elif isinstance(value, type) and value.__module__ == "__main__":
+            draft = draft_class(name, value, self._kernel)
+            if draft is None:
+                self._recreate(name, binding, reason, where, CaptureError(f"the class {name} has no source"))
+            else:
+                self._add_draft(name, "class", draft, reason)
+        elif isinstance(value, types.FunctionType):
+            self._define_function(name, value, binding, reason, where)
+        elif isinstance(value, types.MethodType):
+            self._define_method(name, value, reason, where)
+        else:
+            self._define_value(name, value, binding, reason, where)
+
+    def _is_definition(self, name: str, value: object, binding: Binding, reason: str) -> bool:
+        draft = draft_binding(value, binding, self._kernel)
+        if draft is None:
+            return False
+        self._add_draft(name, "class" if isinstance(binding.statement, ast.ClassDef) else "function", draft, reason)
+        return True
+
+    def _define_function(self, name: str, value: types.FunctionType, binding: Binding | None, reason: str, where: str) -> None:
+        try:
+            draft = draft_function(name, value, self._kernel)
+        except CaptureError as error:
+            self._recreate(name, binding, reason, where, error)
+        else:
+            self._add_draft(name, "function", draft, reason)
+
+    def _define_method(self, name: str, value: types.MethodType, reason: str, where: str) -> None:
+        owner = self._name_of_value(value.__self__, f"_{name}_self", reason, where)
+        text = f"{name} = {owner}.{value.__func__.__name__}"
+        self._pieces[name] = Piece(name, "alias", text, reason, now=frozenset({owner}))
+
+    def _name_of_value(self, value: object, fallback: str, reason: str, where: str) -> str:
+        """Give the global that holds this very object, or define it under a name of its own."""
+        known = self._global_names.get(id(value))
+        if known is not None:
+            self._require(known, f"{reason} → {known}", where)
+            return known
+        self._require_value(fallback, value, reason, where)
+        return fallback
+
+    def _add_draft(self, name: str, kind: Kind, draft: Draft, reason: str) -> None:
+        if draft.cell is not None and draft.cell.count in self._skipped:
+            raise CaptureError(f"{name} is needed ({reason}), but its cell is tagged deploy:skip", where=draft.cell.label,
+                               advice="remove the tag, or the use of the name")
+        if draft.future:
+            self._pieces.setdefault("annotations", Piece("annotations", "future",
+                                                         "from __future__ import annotations", reason))
+        where = "" if draft.cell is None else f"{draft.cell.label}, line {draft.line}"
+        if looks_secret(draft.text):
+            raise CaptureError(f"the source of {name} holds what looks like a credential", where=where,
+                               advice="keep it in an environment variable and read it with os.environ")
+        extra = set()
+        for hidden, value in draft.values.items():
+            known = self._global_names.get(id(value))
+            simple = literal(value) is not None
+            if known is None or simple or known == name:
+                self._require_value(hidden, value, f"{reason} → {hidden}", where)
+            else:
+                self._require(known, f"{reason} → {known}", where)
+                self._pieces[hidden] = Piece(hidden, "alias", f"{hidden} = {known}", reason, now=frozenset({known}))
+                self._seen.add(hidden)
+            extra.add(hidden)
+        piece = Piece(name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line,
+                      now=frozenset(extra))
+        self._add(piece, draft.references, draft.supplied, draft.cell)
+
+    def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
+        self._seen.add(piece.name)
+        self._follow(piece.name, piece.reason, references, supplied, cell)
+        known = self._resolve(references.names - supplied)
+        self._pieces[piece.name] = Piece(
+            piece.name, piece.kind, piece.text, piece.reason, piece.cell, piece.line,
+            now=piece.now | {known[name] for name in references.now if name in known},
+            later=frozenset(known[name] for name in references.later if name in known))
+
+    def _resolve(self, names: frozenset[str]) -> dict[str, str]:
+        """Map the names that the slice defines to the pieces that define them."""
+        return {name: self._provided.get(name, name) for name in names
+                if name in self._kernel.names or name in self._provided or name == "display"}
+
+    def _follow(self, name: str, reason: str, references: References, supplied: frozenset[str],
+                cell: ExecutedCell | None) -> None:
+        self._dotted |= references.attributes
+        self._changed[name] = references.writes - supplied
+        for module in references.imports:
+            self._modules.setdefault(module, f"{name} imports it")
+        found, findings = find_files(references.texts, self._kernel.folder, name)
+        self._data.update(found)
+        self._findings += findings
+        for used in sorted(references.names - supplied):
+            self._follow_name(used, f"{reason} → {used}", name, cell, required=used in references.now or used not in supplied)
+
+    def _follow_name(self, used: str, reason: str, user: str, cell: ExecutedCell | None, *, required: bool) -> None:
+        where = place_of(used, user, cell)
+        hidden = self._kernel.hidden
+        if used in self._provided or used in MODULE_NAMES:
+            return
+        if used == "get_ipython":
+            raise CaptureError(f"{user} runs a magic or a shell line, which only a notebook can", where=where,
+                               advice="call the Python function behind it, or subprocess.run, instead")
+        if used == "display":
+            self._pieces.setdefault("display", Piece("display", "generated", _DISPLAY, reason))
+        elif used in self._kernel.names and not (used in hidden and hidden[used] is self._kernel.names[used]):
+            self._require(used, reason, where)
+        elif hasattr(builtins, used) or not required:
+            return
+        else:
+            near = difflib.get_close_matches(used, [*self._bindings.names(), *dir(builtins)], n=2)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            self._findings.append(Finding(f"{user} reads {used}, which the kernel does not know{hint}", where or None))
+
+    # Imports
+
+    def _import_module(self, name: str, module: types.ModuleType, reason: str) -> None:
+        full = module.__name__
+        text = f"import {full}" if name == full else f"import {full} as {name}"
+        self._pieces[name] = Piece(name, "import", text, reason)
+        self._modules.setdefault(full, reason)
+
+    def _import_of(self, name: str, value: object, binding: Binding | None) -> tuple[str, str] | None:
+        """Give the module and attribute under which anybody can import this very object."""
+        if binding is not None and isinstance(binding.statement, ast.ImportFrom) and binding.statement.module:
+            for alias in binding.statement.names:
+                if (alias.asname or alias.name) == name and _attribute(binding.statement.module, alias.name) is value:
+                    return binding.statement.module, alias.name
+        for star in self._bindings.stars:
+            if literal(value) is None and _attribute(star.module, name) is value:
+                return star.module, name
+        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
+            module, qualname = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
+            if module and module not in ("__main__", "builtins") and _attribute(module, qualname) is value:
+                return module, qualname
+        return None
+
+    def _add_import(self, name: str, module: str, attribute: str, reason: str) -> None:
+        top, _, rest = attribute.partition(".")
+        if rest:
+            text = f"from {module} import {top} as _{name}_home\n{name} = _{name}_home.{rest}"
+        else:
+            text = f"from {module} import {top}" + ("" if top == name else f" as {name}")
+        self._pieces[name] = Piece(name, "import", text, reason)
+        self._modules.setdefault(module, reason)
+
+    def _add_submodules(self) -> None:
+        """Repeat `import package.module` lines of the notebook that the code relies on by `package.module.name`."""
+        for name, piece in list(self._pieces.items()):
+            module = self._kernel.names.get(name)
+            if piece.kind != "import" or not isinstance(module, types.ModuleType):
+                continue
+            for full in sorted(self._bindings.imported_modules):
+                inner = full.removeprefix(module.__name__ + ".")
+                if inner == full or not any(f"{use}.".startswith(f"{name}.{inner}.") for use in self._dotted):
+                    continue
+                if full in sys.modules:
+                    key = "_" + full.replace(".", "_")
+                    text = f"import {full}" if name == full.partition(".")[0] else f"import {full} as {key}"
+                    self._pieces[key] = Piece(key, "import", text, piece.reason)
+                    self._modules.setdefault(full, piece.reason)
+
+    # Values
+
+    def _define_value(self, name: str, value: Any, binding: Binding | None, reason: str, where: str) -> None:
+        if is_secret(name, value):
+            self._read_from_environment(name, value, reason)
+            return
+        for path in find_secrets(value, name):
+            raise CaptureError(f"{path} looks like a credential, and credentials are not captured", where=where,
+                               advice=f"keep it in an environment variable and read it with os.environ in the code ({reason})")
+        text = literal(value)
+        if text is not None:
+            found, findings = find_files([value] if isinstance(value, str) else [], self._kernel.folder, name)
+            self._data.update(found)
+            self._findings += findings
+            self._pieces[name] = Piece(name, "constant", f"{name} = {text}", reason)
+            return
+        if isinstance(value, Path):
+            found, findings = find_files([str(value)], self._kernel.folder, name)
+            self._data.update(found)
+            self._findings += findings
+        try:
+            state = serialise(value, lambda target: self._name_of(target, reason, where))
+        except CaptureError as error:
+            self._recreate(name, binding, reason, where, error)
+            return
+        self._add_state(name, state, reason, where)
+
+    def _add_state(self, name: str, state: StateValue, reason: str, where: str) -> None:
+        for suffix, data in state.files.items():
+            secret = find_secret_bytes(data) if suffix in (".pkl", ".json") else None
+            if secret is not None:
+                raise CaptureError(f"{name} holds what looks like a credential ({secret})", where=where,
+                                   advice="remove it from the object before deploying")
+        self._state[name] = state
+        self._pieces["_load_state"] = Piece("_load_state", "import", "from runtime.state import load_state as _load_state", "")
+        self._pieces[name] = Piece(name, "state", f'{name} = _load_state("{name}")', reason,
+                                   now=state.names | {"_load_state"})
+        for module in state.modules:
+            self._modules.setdefault(module, f"{name} is a {state.type} ({reason})")
+        if state.size > LARGE:
+            self._findings.append(Finding(f"{name} ({state.type}, {state.size / 2**20:.0f} MB) is captured, "
+                                          f"because this line reads it: {reason}", where or None))
+
+    def _read_from_environment(self, name: str, value: str, reason: str) -> None:
+        """Replace a secret by a look-up of the environment variable it came from, or of one of its own name."""
+        import os
+
+        variable = next((key for key, text in sorted(os.environ.items()) if text == value), name)
+        self._environment[variable] = value
+        self._pieces["_os"] = Piece("_os", "import", "import os as _os", reason)
+        self._pieces[name] = Piece(name, "environment", f'{name} = _os.environ["{variable}"]', reason, now=frozenset({"_os"}))
+        self._findings.append(Finding(f"{name} looks like a credential: the service reads it from the environment "
+                                      f"variable {variable} ({reason})"))
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Environment variables that stand for secrets, with their values: for this machine's memory only."""
+        return dict(self._environment)
+
+    def _recreate(self, name: str, binding: Binding | None, reason: str, where: str, error: CaptureError) -> None:
+        """Repeat the assignment that made a value which cannot be carried: a lock, a client, a namedtuple.
+
+        Only a call of something importable is repeated; anything else is the error it was.
+        """
+        statement = None if binding is None else binding.statement
+        if binding is None or not isinstance(statement, ast.Assign) or not self._is_library_call(statement.value):
+            raise CaptureError(f"{name} cannot go into the service: {error.message}", where=error.where or where or None,
+                               advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} "
+                                                      "work without it") from error
+        text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
+        piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line)
+        self._add(piece, references_of(statement), frozenset(), binding.cell)
+        if not isinstance(self._kernel.names[name], type):
+            self._findings.append(Finding(f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
+                                          f"makes its own with this line", binding.where))
+
+    def _is_library_call(self, node: ast.expr) -> bool:
+        if not isinstance(node, ast.Call):
+            return False
+        target: Any = node.func
+        path: list[str] = []
+        while isinstance(target, ast.Attribute):
+            path.append(target.attr)
+            target = target.value
+        value = self._kernel.names.get(target.id, getattr(builtins, target.id, None)) if isinstance(target, ast.Name) else None
+        for attribute in reversed(path):
+            value = getattr(value, attribute, None)
+        return callable(value) and getattr(value, "__module__", None) != "__main__"
+
+    def _name_of(self, target: object, reason: str, where: str) -> str | None:
+        """Name a function or class of the notebook that a pickled value refers to; None when others define it."""
+        if id(target) in self._names_of:
+            return self._names_of[id(target)][1]
+        if not self._is_of_notebook(target):
+            return None
+        own = getattr(target, "__name__", "")
+        if self._kernel.names.get(own) is target:
+            name = own
+        else:
+            name = self._global_names.get(id(target), "")
+        if name:
+            self._require(name, f"{reason} → {name}", where)
+        else:
+            self._hidden_count += 1
+            name = f"_{own.strip('<>_') or 'function'}_{self._hidden_count}"
+            self._require_value(name, target, f"{reason} → {own}", where)
+        self._names_of[id(target)] = (target, name)
+        return name
+
+    def _is_of_notebook(self, target: object) -> bool:
+        if getattr(target, "__module__", None) == "__main__":
+            return True
+        return getattr(target, "__globals__", None) is self._kernel.names
+
+
+def _attribute(module: str, path: str) -> object:
+    """Look up `path` in a module, without importing anything that the kernel has not imported."""
+    value: Any = sys.modules.get(module)
+    if value is None:
+        try:
+            value = importlib.import_module(module) if module.partition(".")[0] in sys.modules else None
+        except ImportError:
+            return None
+    for part in path.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+def place_of(name: str, user: str, cell: ExecutedCell | None) -> str:
+    """Name the line of a cell in which the code of `user` reads `name`."""
+    if cell is None:
+        return ""
+    for node in ast.walk(cell.tree):
+        if isinstance(node, ast.Name) and node.id == name:
+            return f"{cell.label}, line {node.lineno}"
+    return f"{cell.label}, {user}"

@@ -1,0 +1,217 @@
+"""The endpoint that `%deploy` gives back: call it, look at it, steer it."""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.errors import ServiceError, UsageError
+from jupyter_deploy.metrics import Sample
+from jupyter_deploy.recipe import Release
+from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
+from jupyter_deploy.runtime.encode import encode
+from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest
+from jupyter_deploy.targets.target import Status, Target, find_target
+
+WINDOW = 300
+"""Seconds of samples that `metrics()` looks back on."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What an endpoint did lately; shows itself as a line of figures."""
+
+    name: str
+    samples: tuple[Sample, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests answered in the window."""
+        return sum(sample.requests for sample in self.samples)
+
+    @property
+    def errors(self) -> int:
+        """Answers with status 500 and above."""
+        return sum(sample.errors for sample in self.samples)
+
+    def quantile(self, share: float) -> float | None:
+        """Seconds within which `share` of the window's requests were answered."""
+        counts: dict[float, int] = {}
+        for sample in self.samples:
+            for bound, count in sample.latency.items():
+                counts[bound] = counts.get(bound, 0) + count
+        return Sample(0, 1, self.requests, self.errors, counts).quantile(share)
+
+    def __repr__(self) -> str:
+        last = self.samples[-1] if self.samples else None
+        if last is None:
+            return f"{self.name}: no samples yet"
+        shares = ", ".join(f"p{share * 100:.0f} {_milliseconds(self.quantile(share))}" for share in (0.5, 0.95, 0.99))
+        return (f"{self.name}, last {WINDOW // 60} min: {self.requests} requests, {self.errors} errors, {shares}; "
+                f"{last.workers} workers, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
+
+
+class Endpoint:
+    """A deployment that answers."""
+
+    def __init__(self, name: str, *, target: Target, api_key: str | None = None, release: Release | None = None) -> None:
+        self.name = name
+        self.release = release
+        """What `%deploy` did, when this endpoint came from it."""
+        self._target = target
+        self._api_key = api_key
+
+    @property
+    def status(self) -> Status:
+        """How it is now."""
+        return self._target.status(self.name)[0]
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.release.deployment.url if self.release is not None else self.status.url
+
+    @property
+    def version(self) -> str:
+        """The version that is live."""
+        return self.status.version
+
+    def call(self, *args: Any, entry: str | None = None, **kwargs: Any) -> Any:
+        """Call it over HTTP with Python values and give back what its JSON answer says.
+
+        Raises
+        ------
+        ServiceError
+            When it refuses or fails.
+
+        """
+        chosen = self._entry(entry)
+        arguments = self._bind(chosen, args, kwargs)
+        request = urllib.request.Request(  # noqa: S310 - our own endpoint
+            f"{self.url}/{urllib.request.quote(chosen.name)}", encode(arguments),  # type: ignore[attr-defined]
+            {"Content-Type": "application/json"} | ({"X-API-Key": self._api_key} if self._api_key else {}))
+        try:
+            with urllib.request.urlopen(request) as response:  # noqa: S310
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            raise ServiceError(f"{chosen.name} answered {error.code}: {_error_text(error.read())}", where=self.url) from None
+        except urllib.error.URLError as error:
+            raise ServiceError(f"{self.name} does not answer: {error.reason}", where=self.url,
+                               advice=f"%deploy --logs {self.name} shows why") from None
+
+    def _manifest(self) -> Manifest:
+        if self.release is not None:
+            return self.release.packaged.bundle.manifest
+        status = self.status
+        bundle = next(version.bundle for version in status.versions if version.version == status.version)
+        return read_manifest(Path(bundle))
+
+    def _entry(self, name: str | None) -> Entry:
+        entries = self._manifest().entries
+        if name is None:
+            return entries[0]
+        for entry in entries:
+            if entry.name == name:
+                return entry
+        raise UsageError(f"{self.name} has no entry {name}", advice=f"it has {', '.join(one.name for one in entries)}")
+
+    def _bind(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if len(args) > len(entry.parameters):
+            raise UsageError(f"{entry.name} takes {len(entry.parameters)} arguments, found {len(args)}")
+        return {**{parameter.name: value for parameter, value in zip(entry.parameters, args, strict=False)}, **kwargs}
+
+    def metrics(self) -> Metrics:
+        """Give what it did in the last minutes."""
+        with closing(open_registry(registry_path())) as registry:
+            return Metrics(self.name, tuple(list_samples(registry, self.name, time.time() - WINDOW)))
+
+    def logs(self, lines: int = 50) -> Iterator[dict[str, Any]]:
+        """Give its last log records."""
+        return self._target.logs(self.name, lines=lines)
+
+    def rollback(self, version: str | None = None) -> Endpoint:
+        """Make the version before (or `version`) live."""
+        self._target.rollback(self.name, version)
+        return Endpoint(self.name, target=self._target, api_key=self._api_key)
+
+    def stop(self) -> None:
+        """Take it off the air; `%deploy --start NAME` brings it back."""
+        self._target.stop(self.name)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{key:<9}{value}" for key, value in self._rows())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show it in a notebook as a table with links, elsewhere as text."""
+        return {"text/plain": repr(self), "text/html": self._html()}
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [("endpoint", self.name), ("url", self.url), ("docs", f"{self.url}/docs")]
+        if self.release is None:
+            status = self.status
+            rows += [("version", status.version), ("state", status.state)]
+        else:
+            proof = self.release.proof
+            rows += [("version", self.release.deployment.version),
+                     ("proof", f"{proof.equal} of {proof.calls} golden calls answered as in the notebook"
+                      if proof.calls else "unproven: no golden call"),
+                     ("live in", f"{self.release.seconds:.2f} s")]
+        return [*rows, ("try", curl_line(self.url, self._manifest(), _bundle_of(self)))]
+
+    def _html(self) -> str:
+        cells = []
+        for key, value in self._rows():
+            text = html.escape(value)
+            if key in ("url", "docs"):
+                text = f'<a href="{text}" target="_blank" rel="noopener">{text}</a>'
+            elif key == "try":
+                text = f'<code style="white-space: pre-wrap">{text}</code>'
+            cells.append(f'<tr><th style="text-align: left">{key}</th><td style="text-align: left">{text}</td></tr>')
+        return f"<table>{''.join(cells)}</table>"
+
+
+def _bundle_of(endpoint: Endpoint) -> Path:
+    if endpoint.release is not None:
+        return endpoint.release.packaged.bundle.folder
+    return data_dir() / "bundles" / endpoint.version
+
+
+def curl_line(url: str, manifest: Manifest, bundle: Path) -> str:
+    """Write a shell line that makes the first golden call."""
+    body = "{}"
+    entry = manifest.entries[0].name
+    if manifest.golden:
+        golden = manifest.golden[0]
+        entry = golden.entry
+        body = json.dumps(json.loads((bundle / golden.file).read_bytes())["request"], ensure_ascii=False)
+    if len(body) > 400:
+        return f"curl {url}/{entry} -H 'Content-Type: application/json' -d @request.json"
+    quoted = body.replace("'", "'\\''")
+    return f"curl {url}/{entry} -H 'Content-Type: application/json' -d '{quoted}'"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+def _error_text(body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+        return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace")[:500]
+
+
+def find_endpoint(name: str, *, target: str = "local", api_key: str | None = None) -> Endpoint:
+    """Give the endpoint called `name` (raises `TargetError` when there is none)."""
+    place = find_target(target)
+    place.status(name)
+    return Endpoint(name, target=place, api_key=api_key)

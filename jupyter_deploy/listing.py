@@ -1,0 +1,54 @@
+"""Endpoints and log records as text tables, for the magic and the command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from jupyter_deploy.targets.target import Status
+
+
+def format_statuses(statuses: Iterable[Status]) -> str:
+    """Lay out deployments, one a line."""
+    rows = [("NAME", "STATE", "VERSION", "WORKERS", "URL", "TARGET"),
+            *((one.name, one.state, one.version, f"{one.workers}/{one.wanted_workers}", one.url, one.target)
+              for one in sorted(statuses, key=lambda status: status.name))]
+    if len(rows) == 1:
+        return "no endpoints yet; deploy one with %deploy in a notebook or with nbdeploy up"
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def format_status(status: Status) -> str:
+    """Lay out one deployment with its versions and its last events."""
+    lines = [format_statuses([status]), *([f"reason: {status.reason}"] if status.reason else []), "", "versions:"]
+    for version in status.versions:
+        mark = "*" if version.version == status.version else " "
+        proof = version.proof or {}
+        proven = f"{proof.get('equal', 0)} of {proof.get('calls', 0)} golden calls equal" if proof else "no proof kept"
+        lines.append(f" {mark} {version.number:>3}  {version.version}  {_moment(version.deployed_at)}  {proven}")
+    lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<10} {event['text']}"
+                               for event in status.events[-10:])]
+    return "\n".join(lines)
+
+
+def format_logs(records: Iterable[dict[str, Any]]) -> str:
+    """Lay out log records, one a line, with the traceback of a failed call under its line."""
+    return "\n".join(format_record(record) for record in records)
+
+
+def format_record(record: dict[str, Any]) -> str:
+    """Lay out one log record."""
+    place = record.get("cell") or record.get("where")
+    entry = f"{record['entry']}: " if "entry" in record else ""
+    text = f"{record.get('time', '')} {str(record.get('level', '')):<7} {entry}{record.get('message', '')}"
+    text += f" ({place})" if place else ""
+    text += f" [{record['error_id']}]" if "error_id" in record else ""
+    if "traceback" in record:
+        text += "\n" + "\n".join(f"    {line}" for line in str(record["traceback"]).rstrip().splitlines())
+    return text
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

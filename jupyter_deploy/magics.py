@@ -1,0 +1,181 @@
+"""`%deploy` and `%%deploy`: parse, call the recipe, show the endpoint."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.utils.process import arg_split
+
+from jupyter_deploy.capture.kernel import Kernel, read_kernel
+from jupyter_deploy.capture.magics import clean_source
+from jupyter_deploy.capture.recorder import WATCH, Recorder
+from jupyter_deploy.endpoint import Endpoint, Metrics, find_endpoint
+from jupyter_deploy.errors import DeployError, UsageError
+from jupyter_deploy.listing import format_logs, format_statuses
+from jupyter_deploy.options import Parser, add_deploy_options, read_deploy_options
+from jupyter_deploy.recipe import DeployOptions, deploy, make_plan, package
+from jupyter_deploy.report import describe_plan, summarise
+from jupyter_deploy.targets.target import find_target
+
+RESULT = "NBDEPLOY_RESULT"
+"""Environment variable: the file in which `nbdeploy up` waits for the outcome."""
+NOTEBOOK = "NBDEPLOY_NOTEBOOK"
+"""Environment variable: the notebook file that this kernel runs."""
+OVERRIDES = "NBDEPLOY_OVERRIDES"
+"""Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
+
+
+def build_parser() -> Parser:
+    """Build the grammar of `%deploy`."""
+    parser = Parser(prog="%deploy", add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+                    description="Serve a function or a model of this notebook as a proven live HTTP endpoint.",
+                    epilog="examples:\n  %deploy predict\n  %deploy model --name churn --workers 2\n"
+                           "  %deploy predict --example 'predict(df.head(3))' --dry-run\n  %deploy --list")
+    parser.add_argument("names", nargs="*", metavar="ENTRY|MODEL",
+                        help="functions and models to serve; none means the cells tagged deploy:entry")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be deployed and why; change nothing")
+    verbs = parser.add_mutually_exclusive_group()
+    verbs.add_argument("--list", action="store_true", help="list the endpoints")
+    for verb, text in (("stop", "take an endpoint off the air"), ("start", "bring a stopped endpoint back"),
+                       ("rollback", "go back to the version before"), ("logs", "show the last log records"),
+                       ("metrics", "show the figures of the last minutes")):
+        verbs.add_argument(f"--{verb}", metavar="NAME", help=text)
+    parser.add_argument("--help", "-h", action="store_true", help="show this text")
+    add_deploy_options(parser)
+    return parser
+
+
+@magics_class
+class DeployMagics(Magics):
+    """Holds the magic and the recorder of golden calls."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.recorder = Recorder(lambda: int(shell.execution_count))
+        self._ids: dict[int, str] = {}
+
+    def start_recording(self) -> None:
+        """Record calls, and the document's cell ids, from now on."""
+        self.shell.user_ns[WATCH] = self.shell.user_ns_hidden[WATCH] = self.recorder.watch
+        self.shell.ast_transformers.append(self.recorder)
+        self.shell.events.register("post_run_cell", self._note_cell)
+
+    def stop_recording(self) -> None:
+        """Leave the shell as it was."""
+        self.shell.events.unregister("post_run_cell", self._note_cell)
+        self.shell.ast_transformers.remove(self.recorder)
+        self.shell.user_ns.pop(WATCH, None)
+        self.shell.user_ns_hidden.pop(WATCH, None)
+
+    def _note_cell(self, result: Any) -> None:
+        """Keep the cell's id, and parse it now, while nobody waits."""
+        identity = getattr(result.info, "cell_id", None)
+        if identity and result.execution_count:
+            self._ids[result.execution_count] = identity
+        clean_source(result.info.raw_cell or "", self.shell.input_transformer_manager.transform_cell)
+
+    @line_cell_magic
+    def deploy(self, line: str, cell: str | None = None) -> Any:
+        """Serve a function or a model of this notebook as a proven live HTTP endpoint; see %deploy --help."""
+        debug = "--debug" in line
+        try:
+            return self._deploy(line, cell)
+        except DeployError as error:
+            if debug:
+                error._render_traceback_ = None  # type: ignore[assignment, method-assign]  # IPython then shows it all
+            raise
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted: nothing was deployed\n")
+            raise
+
+    def _deploy(self, line: str, cell: str | None) -> Any:
+        arguments = build_parser().parse_args(arg_split(line, posix=True))
+        if arguments.help:
+            sys.stdout.write(build_parser().format_help())
+            return None
+        for verb in ("list", "stop", "start", "rollback", "logs", "metrics"):
+            if getattr(arguments, verb):
+                return _do_verb(verb, getattr(arguments, verb), arguments.target)
+        names = tuple(arguments.names)
+        if cell is not None:
+            self.shell.run_cell(cell).raise_error()
+            names = names or _functions_of(cell, self.shell)
+        options = _override(read_deploy_options(arguments, names))
+        kernel = read_kernel(self.shell, document=_document(self.shell), ids=self._ids)
+        return self._dry_run(kernel, options) if arguments.dry_run else self._go_live(kernel, options)
+
+    def _dry_run(self, kernel: Kernel, options: DeployOptions) -> None:
+        packaged = package(kernel, options.capture, _print_stage, self.recorder)
+        plan = make_plan(find_target(options.target), packaged, options)
+        sys.stdout.write(describe_plan(packaged, plan) + "\n")
+
+    def _go_live(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
+        release = deploy(kernel, options, _print_stage, self.recorder)
+        for finding in release.packaged.capture.findings:
+            sys.stderr.write(f"warning: {finding}\n")
+        if RESULT in os.environ:
+            Path(os.environ[RESULT]).write_text(json.dumps(summarise(release)), encoding="utf-8")
+        return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key, release=release)
+
+
+def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
+    """The public functions that a `%%deploy` cell defines."""
+    _, tree = clean_source(cell, shell.input_transformer_manager.transform_cell)
+    names = tuple(node.name for node in tree.body
+                  if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"))
+    if not names:
+        raise UsageError("this cell defines no function to serve",
+                         advice="define one under %%deploy, or name an entry: %%deploy predict")
+    return names
+
+
+def _do_verb(verb: str, name: Any, target: str) -> Metrics | Endpoint | None:
+    place = find_target(target)
+    match verb:
+        case "list":
+            sys.stdout.write(format_statuses(place.status()) + "\n")
+        case "stop":
+            sys.stdout.write(f"{place.stop(name).name} is stopped; %deploy --start {name} brings it back\n")
+        case "start":
+            place.start(name)
+            return find_endpoint(name, target=target)
+        case "rollback":
+            place.rollback(name)
+            return find_endpoint(name, target=target)
+        case "logs":
+            sys.stdout.write(format_logs(place.logs(name)) + "\n")
+        case "metrics":
+            return find_endpoint(name, target=target).metrics()
+    return None
+
+
+def _print_stage(stage: str, text: str, seconds: float) -> None:
+    sys.stdout.write(f"  {stage:<14} {text:<60} {seconds:6.2f} s\n")
+    sys.stdout.flush()
+
+
+def _override(options: DeployOptions) -> DeployOptions:
+    """Let the options of `nbdeploy up` go before the notebook's own."""
+    if OVERRIDES not in os.environ:
+        return options
+    import dataclasses
+
+    given = json.loads(os.environ[OVERRIDES])
+    captured = dataclasses.replace(options.capture, **given["capture"])
+    return dataclasses.replace(options, capture=captured, settings={**options.settings, **given["settings"]},
+                               **given["deploy"])
+
+
+def _document(shell: Any) -> Path | None:
+    """Find the notebook file of this kernel: told by `nbdeploy up`, by VS Code or by the Jupyter server."""
+    for told in (os.environ.get(NOTEBOOK), shell.user_ns.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")):
+        if told and Path(told).suffix == ".ipynb" and Path(told).is_file():
+            return Path(told)
+    return None

@@ -1,0 +1,61 @@
+"""The options that the magic and the command share: one grammar, parsed once."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from jupyter_deploy.capture.capture import CaptureOptions
+from jupyter_deploy.errors import UsageError
+from jupyter_deploy.recipe import DeployOptions
+
+_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises `UsageError` instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the arguments."""
+        raise UsageError(message, advice=f"{self.prog} --help lists the options")
+
+
+def add_deploy_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to capture, prove and deploy."""
+    parser.add_argument("--name", help="the endpoint's name; by default the notebook's")
+    parser.add_argument("--target", default="local", metavar="T", help="where to deploy (default: local, this machine)")
+    parser.add_argument("--example", action="append", default=[], metavar="EXPR", dest="examples",
+                        help="a golden call, such as 'predict(df.head(3))', or just its argument; can be repeated")
+    parser.add_argument("--strict", action="store_true", help="treat every warning (stale cells, ...) as an error")
+    parser.add_argument("--unproven", action="store_true", help="deploy even without a golden call")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: 1)")
+    parser.add_argument("--port", type=int, metavar="P", help="the port; by default a free one from 8100 on, remembered")
+    parser.add_argument("--host", metavar="H", help="the address to listen on (default: 127.0.0.1); "
+                                                    "others need --api-key")
+    parser.add_argument("--api-key", metavar="KEY", help="callers must send it as 'X-API-Key' or as a bearer token; "
+                                                         "$NAME takes it from the environment")
+    parser.add_argument("--timeout", type=float, metavar="S", help="seconds that one call may take (default: 60)")
+    parser.add_argument("--max-body", type=int, metavar="BYTES", help="largest request body (default: 64 MiB)")
+    parser.add_argument("--max-queue", type=int, metavar="N", help="calls that may wait before callers get 429")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -> DeployOptions:
+    """Turn parsed arguments into options; what was not given is left to the target (raises `UsageError`)."""
+    settings: dict[str, Any] = {key: value for key in _SETTINGS if (value := getattr(arguments, key)) is not None}
+    captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
+                              strict=arguments.strict, unproven=arguments.unproven)
+    return DeployOptions(captured, arguments.target, settings, _read_key(arguments.api_key))
+
+
+def _read_key(text: str | None) -> str | None:
+    """Read `$NAME` from the environment, so that the key itself need not stand in the notebook."""
+    if text is None or not text.startswith("$"):
+        return text
+    import os
+
+    value = os.environ.get(text[1:])
+    if not value:
+        raise UsageError(f"--api-key {text}: the environment variable {text[1:]} is not set",
+                         advice=f"set os.environ[{text[1:]!r}] first")
+    return value

@@ -1,0 +1,204 @@
+"""The recipe: from a live kernel to a proven live endpoint, each stage a function of the one before."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.bundle import Bundle, write_bundle
+from jupyter_deploy.capture.capture import Capture, CaptureOptions, capture
+from jupyter_deploy.capture.kernel import Kernel
+from jupyter_deploy.capture.recorder import Recorder
+from jupyter_deploy.environment.carved import carve
+from jupyter_deploy.errors import ProofError, RequirementError, ServiceError
+from jupyter_deploy.proof import Proof, prove, table
+from jupyter_deploy.registry import data_dir
+from jupyter_deploy.requirements import Requirements, add_module, resolve
+from jupyter_deploy.targets.target import (
+    Candidate,
+    Deployment,
+    Plan,
+    Target,
+    build_options,
+    check_name,
+    find_target,
+)
+
+Report = Callable[[str, str, float], None]
+"""Called after each stage with its name, what came of it, and the seconds it took."""
+
+_MISSING = re.compile(r"No module named '([\w.]+)'")
+ROUNDS = 6
+"""Times the clean environment may ask for one more package before the deployment is given up."""
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """What the author asked for, in the magic or on the command line."""
+
+    capture: CaptureOptions = CaptureOptions()
+    target: str = "local"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the target, such as `workers` and `port`."""
+    api_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """What was read out of the kernel, and the bundle made of it."""
+
+    capture: Capture
+    requirements: Requirements
+    bundle: Bundle
+
+
+@dataclass(frozen=True)
+class Release:
+    """A proven version that is live."""
+
+    packaged: Packaged
+    proof: Proof
+    deployment: Deployment
+    seconds: float
+    """From the start of the recipe to live."""
+
+
+def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: Recorder | None = None) -> Packaged:
+    """Capture a service and write its bundle (raises `DeployError`)."""
+    with _stage(report, "capture") as said:
+        captured = capture(kernel, options, recorder)
+        said.append(f"{len(captured.code.pieces)} definitions, {len(captured.code.state)} values, "
+                    f"{len(captured.golden)} golden calls")
+    with _stage(report, "requirements") as said:
+        requirements = resolve(captured.imports, cache=data_dir() / "cache")
+        said.append(f"{len(requirements.distributions)} packages")
+    with _stage(report, "bundle") as said:
+        bundle = write_bundle(captured, requirements, data_dir() / "bundles")
+        said.append(f"version {bundle.version}, {_bytes(bundle.size)}")
+    return Packaged(captured, requirements, bundle)
+
+
+def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Release:
+    """Capture, package, prove and go live.
+
+    Raises
+    ------
+    ProofError
+        When the packaged service answers differently; what runs is left untouched, the bundle stays for inspection.
+    DeployError
+        When any other stage falls short.
+
+    """
+    started = time.perf_counter()
+    target = find_target(options.target)
+    build_options(target, options.settings)  # wrong use shows before anything is done
+    packaged = package(kernel, options.capture, report, recorder)
+    check_name(packaged.capture.name)
+    plan, candidate, packaged = _stage_complete(target, packaged, options, report)
+    try:
+        proof, plan, candidate, packaged = _prove(target, plan, candidate, packaged, options, report)
+        with _stage(report, "live") as said:
+            deployment = target.apply(plan, candidate, proof.dump())
+            said.append(deployment.url)
+    except BaseException:
+        target.discard(candidate)
+        raise
+    return Release(packaged, proof, deployment, time.perf_counter() - started)
+
+
+def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Plan:
+    """Carve the environment and plan the deployment."""
+    environment = carve(packaged.requirements, data_dir() / "environments", cache=data_dir() / "cache")
+    settings = {**options.settings}
+    if packaged.capture.secrets:
+        settings["env"] = dict(packaged.capture.secrets)
+    if options.api_key is not None:
+        settings["api_key"] = options.api_key
+    notebook = packaged.capture.notebook
+    return target.plan(packaged.bundle.folder, name=packaged.capture.name, environment=environment,
+                       options=build_options(target, settings), notebook=str(notebook) if notebook else None)
+
+
+def _stage_complete(target: Target, packaged: Packaged, options: DeployOptions,
+                    report: Report) -> tuple[Plan, Candidate, Packaged]:
+    """Start the service in its clean environment; what it misses there is added, with the reason, and it starts anew."""
+    for attempt in range(ROUNDS):
+        plan = make_plan(target, packaged, options)
+        try:
+            with _stage(report, "start") as said:
+                candidate = target.stage(plan)
+                said.append(f"in a clean environment at {candidate.url}")
+                return plan, candidate, packaged
+        except ServiceError as error:
+            module = _MISSING.search(str(error))
+            if module is None or attempt == ROUNDS - 1:
+                raise
+            packaged = _add_module(packaged, module.group(1), str(error.where or "imported at start"), error, report)
+    raise AssertionError("unreachable")
+
+
+def _add_module(packaged: Packaged, module: str, reason: str, error: Exception, report: Report) -> Packaged:
+    before = {one.name for one in packaged.requirements.distributions}
+    try:
+        requirements = add_module(packaged.requirements, module, reason, cache=data_dir() / "cache")
+    except RequirementError:
+        raise error from None
+    added = [one.name for one in requirements.distributions if one.name not in before]
+    if not added:
+        raise error
+    report("added", f"{', '.join(added)}: the clean environment asked for {module} ({reason})", 0.0)
+    return Packaged(packaged.capture, requirements,
+                    write_bundle(packaged.capture, requirements, data_dir() / "bundles"))
+
+
+def _prove(target: Target, plan: Plan, candidate: Candidate, packaged: Packaged, options: DeployOptions,
+           report: Report) -> tuple[Proof, Plan, Candidate, Packaged]:
+    for attempt in range(ROUNDS):
+        with _stage(report, "prove") as said:
+            proof = prove(packaged.bundle.folder, packaged.bundle.manifest, candidate.url, api_key=options.api_key)
+            said.append(f"{proof.equal} of {proof.calls} golden calls equal")
+        if proof.holds:
+            return proof, plan, candidate, packaged
+        failures = [record for record in target.logs(candidate.name, lines=200)
+                    if record.get("error_id") in proof.error_ids]
+        error = _not_equal(proof, packaged, failures)
+        module = next(filter(None, (_MISSING.search(str(one.get("traceback", ""))) for one in failures)), None)
+        if module is None or attempt == ROUNDS - 1:
+            raise error
+        target.discard(candidate)
+        packaged = _add_module(packaged, module.group(1), "imported by a golden call", error, report)
+        plan, candidate, packaged = _stage_complete(target, packaged, options, report)
+    raise AssertionError("unreachable")
+
+
+def _not_equal(proof: Proof, packaged: Packaged, failures: list[dict[str, Any]]) -> ProofError:
+    reasons = [f"{one.get('entry')} failed ({one.get('cell') or one.get('where')}):\n{one.get('traceback', '').strip()}"
+               for one in failures[:3]]
+    text = "\n\n".join([
+        f"the packaged service does not answer what the notebook answered: {proof.equal} of {proof.calls} golden calls "
+        "are equal, so nothing was deployed",
+        table(proof.differences), *reasons])
+    return ProofError(text, where=str(packaged.bundle.folder),
+                      advice="the bundle is kept there for inspection; what was live before still is")
+
+
+@contextmanager
+def _stage(report: Report, name: str) -> Iterator[list[str]]:
+    started = time.perf_counter()
+    said: list[str] = []
+    yield said
+    report(name, "".join(said), time.perf_counter() - started)
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
