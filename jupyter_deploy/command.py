@@ -1,0 +1,206 @@
+"""The command `nbdeploy`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy import __version__
+from jupyter_deploy.errors import DeployError, UsageError
+
+_Run = Callable[[argparse.Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code: 0 done, 1 the notebook or the service fell short, 2 wrong use."""
+    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    try:
+        parsed = build_parser().parse_args(arguments)
+        run: _Run = parsed.run
+        run(parsed)
+    except DeployError as error:
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"nbdeploy: {error}\n")
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        sys.stderr.write("nbdeploy: interrupted\n")
+        return 1
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the grammar of the command."""
+    from jupyter_deploy.options import Parser
+
+    parser = Parser(prog="nbdeploy", description="From a notebook cell to a proven live endpoint.")
+    parser.add_argument("--version", action="version", version=f"nbdeploy {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+    _add_up(verbs)
+    _add_verb(verbs, "ls", _list, "list the endpoints", name=False, as_json=True)
+    _add_verb(verbs, "show", _show, "show an endpoint with its versions and events", as_json=True)
+    logs = _add_verb(verbs, "logs", _logs, "show the last log records", as_json=True)
+    logs.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+    _add_verb(verbs, "metrics", _metrics, "show the figures of the last minutes")
+    _add_verb(verbs, "stop", _stop, "take an endpoint off the air; start brings it back")
+    start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False)
+    start.add_argument("name", nargs="?", metavar="NAME")
+    start.add_argument("--all", action="store_true", help="all that should be live, after the machine was restarted")
+    back = _add_verb(verbs, "rollback", _rollback, "go back to the version before")
+    back.add_argument("--to", metavar="VERSION", help="the version to go back to")
+    _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it")
+    export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy")
+    export.add_argument("folder", type=Path, metavar="DIR")
+    return parser
+
+
+def _add_up(verbs: Any) -> None:
+    from jupyter_deploy.options import add_deploy_options
+
+    up = verbs.add_parser(
+        "up", help="run a notebook, capture, prove, deploy",
+        description="Run a notebook with papermill; then do what its own %%deploy line says, or deploy the functions and "
+                    "models named with --entry, or those in cells tagged deploy:entry.")
+    up.set_defaults(run=_up)
+    up.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    up.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+                    help="set a value of the cell tagged 'parameters'; can be repeated")
+    up.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL", help="what to serve; can be repeated")
+    up.add_argument("--output", type=Path, metavar="FILE", help="keep the executed notebook")
+    up.add_argument("--kernel", metavar="K", help="the kernel to run it with; by default the notebook's own")
+    up.add_argument("--cell-timeout", type=int, metavar="S", help="seconds that one cell may take (default: no limit)")
+    up.add_argument("--json", action="store_true", help="print one JSON object: name, version, url, proof, seconds")
+    add_deploy_options(up)
+
+
+def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True, as_json: bool = False) -> Any:
+    parser = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    if name:
+        parser.add_argument("name", metavar="NAME", help="the endpoint's name")
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--target", default="local", metavar="T", help="where it is deployed (default: local)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.execution import Run, execute_and_deploy
+    from jupyter_deploy.options import read_deploy_options
+
+    run = Run(arguments.notebook, {name: _read_value(value) for name, value in arguments.parameter}, arguments.output,
+              arguments.kernel, cell_timeout=arguments.cell_timeout)
+    sys.stderr.write(f"running {arguments.notebook}\n")
+    outcome = execute_and_deploy(run, arguments.entry, read_deploy_options(arguments, ()))
+    if arguments.json:
+        _print_json(outcome)
+        return
+    for warning in outcome["warnings"]:
+        sys.stderr.write(f"warning: {warning}\n")
+    proof = outcome["proof"]
+    _print(f"{outcome['name']} is live at {outcome['url']}\n"
+           f"version {outcome['version']}, {proof['equal']} of {proof['calls']} golden calls answered as in the notebook\n"
+           f"docs: {outcome['url']}/docs   stop it: nbdeploy stop {outcome['name']}")
+
+
+def _read_value(text: str) -> Any:
+    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    return value if isinstance(value, (int, float, bool)) or value is None else text
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.listing import format_statuses
+
+    statuses = _target(arguments).status()
+    if arguments.json:
+        _print_json([_status_json(status) for status in statuses])
+    else:
+        _print(format_statuses(statuses))
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.listing import format_status
+
+    status = _target(arguments).status(arguments.name)[0]
+    if arguments.json:
+        _print_json(_status_json(status))
+    else:
+        _print(format_status(status))
+
+
+def _status_json(status: Any) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(status)
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.listing import format_record
+
+    for record in _target(arguments).logs(arguments.name, lines=arguments.lines, follow=arguments.follow):
+        _print(json.dumps(record) if arguments.json else format_record(record))
+
+
+def _metrics(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.endpoint import find_endpoint
+
+    _print(repr(find_endpoint(arguments.name, target=arguments.target).metrics()))
+
+
+def _stop(arguments: argparse.Namespace) -> None:
+    _target(arguments).stop(arguments.name)
+    _print(f"{arguments.name} is stopped; nbdeploy start {arguments.name} brings it back")
+
+
+def _start(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.listing import format_statuses
+
+    if (arguments.name is None) != arguments.all:
+        raise UsageError("name the endpoint to start, or say --all")
+    _print(format_statuses(_target(arguments).start(arguments.name)))
+
+
+def _rollback(arguments: argparse.Namespace) -> None:
+    deployment = _target(arguments).rollback(arguments.name, arguments.to)
+    _print(f"{deployment.name} is back at version {deployment.version}, live at {deployment.url}")
+
+
+def _delete(arguments: argparse.Namespace) -> None:
+    _target(arguments).delete(arguments.name)
+    _print(f"{arguments.name} is gone")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.export import export
+
+    status = _target(arguments).status(arguments.name)[0]
+    bundle = next(version.bundle for version in status.versions if version.version == status.version)
+    _print(f"wrote {export(Path(bundle), arguments.folder)}")
+
+
+def _target(arguments: argparse.Namespace) -> Any:
+    from jupyter_deploy.targets.target import find_target
+
+    return find_target(arguments.target)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _print_json(value: Any) -> None:
+    _print(json.dumps(value, indent=2, ensure_ascii=False))

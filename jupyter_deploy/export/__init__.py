@@ -1,0 +1,7 @@
+"""The way out: a version as a plain project that builds and runs without nbdeploy."""
+
+from __future__ import annotations
+
+from jupyter_deploy.export.project import export
+
+__all__ = ["export"]
