@@ -7,11 +7,11 @@ from collections.abc import Callable
 from .entries import Service
 from .messages import Routes
 from .metrics import Metrics
-from .protocols import health, kserve, mlflow, oip, prometheus, typed
+from .protocols import health, kserve, mlflow, oip, pages, prometheus, typed
 
 
 def build_routes(
-    service: Service, metrics: Metrics, *, live: Callable[[], bool], ready: Callable[[], bool]
+    service: Service, metrics: Metrics, *, guarded: bool, live: Callable[[], bool], ready: Callable[[], bool]
 ) -> Routes:
     """Collect the routes of all protocols."""
     routes = Routes()
@@ -20,5 +20,6 @@ def build_routes(
     oip.add_routes(service, routes, ready=ready)
     kserve.add_routes(service, routes, ready=ready)
     mlflow.add_routes(service, routes)
+    pages.add_routes(service, routes, guarded=guarded)
     prometheus.add_routes(metrics, routes)
     return routes

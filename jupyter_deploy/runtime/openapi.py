@@ -1,0 +1,124 @@
+"""The service's description as OpenAPI 3.1, from what the notebook showed: types, docstrings, golden calls."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import orjson
+
+from .entries import ServedEntry, Service
+from .types import json_schema, parameters_schema
+
+ABOUT = """\
+The functions of a notebook, proven to answer here what they answered there.
+
+Besides the routes below this port speaks the Open Inference Protocol (`/v2`), KServe v1 (`/v1/models`),
+and MLflow's and SageMaker's `/invocations`."""
+
+REFUSALS = {
+    400: "The body is not JSON.",
+    413: "The body is larger than the limit.",
+    415: "The body is not application/json.",
+    422: "The arguments do not fit the types that the notebook showed.",
+    429: "Too many requests are in progress; come again after Retry-After seconds.",
+    500: "The function failed; the id leads to the log.",
+    503: "The service is overloaded or not ready; come again after Retry-After seconds.",
+    504: "The function did not return in time.",
+}
+
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "additionalProperties": False,
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["type", "message"],
+            "additionalProperties": False,
+            "properties": {
+                "type": {"type": "string", "description": "One word for programs."},
+                "message": {"type": "string", "description": "A sentence for people."},
+                "field": {"type": "string", "description": "The path of the argument that does not fit."},
+                "expected": {"type": "string"},
+                "found": {"type": "string"},
+                "id": {"type": "string", "description": "Leads to the log."},
+            },
+        }
+    },
+}
+
+
+def describe_service(service: Service, *, guarded: bool) -> dict[str, Any]:
+    """Give the OpenAPI document.
+
+    Parameters
+    ----------
+    guarded
+        Callers need an API key.
+
+    """
+    entries = {f"/{name}": {"post": _describe_entry(service, one, guarded)} for name, one in service.entries.items()}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": service.name, "version": service.version, "description": ABOUT},
+        "paths": {
+            **entries,
+            "/livez": {"get": _describe_probe("Whether the process lives.")},
+            "/readyz": {"get": _describe_probe("Whether it is loaded, warm and not draining.")},
+        },
+        "components": {"schemas": {"Error": ERROR}},
+    }
+    if guarded:
+        document["components"]["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+    return document
+
+
+def _describe_entry(service: Service, entry: ServedEntry, guarded: bool) -> dict[str, Any]:
+    doc = inspect.cleandoc(entry.described.doc)
+    examples = _read_examples(service, entry)
+    requests = {name: {"value": golden["request"]} for name, golden in examples.items()}
+    answers = {name: {"value": golden["answer"]} for name, golden in examples.items()}
+    operation: dict[str, Any] = {
+        "operationId": entry.name,
+        "summary": doc.partition("\n")[0] or entry.name,
+        "description": doc,
+        "requestBody": {"required": True, "content": _content(parameters_schema(entry.described), requests)},
+        "responses": {
+            "200": {"description": "What the function returned.",
+                    "content": _content(json_schema(entry.described.returns), answers)},
+            **{str(status): _describe_refusal(text) for status, text in REFUSALS.items()},
+        },
+    }
+    if guarded:
+        operation["security"] = [{"bearer": []}, {"key": []}]
+        operation["responses"]["401"] = _describe_refusal("The API key is missing or wrong.")
+    return operation
+
+
+def _content(schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema, **({"examples": examples} if examples else {})}}
+
+
+def _describe_refusal(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+
+
+def _describe_probe(text: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object"}}}
+    responses = {"200": "Yes.", "503": "No."}
+    return {
+        "summary": text,
+        "responses": {status: {"description": word, "content": content} for status, word in responses.items()},
+    }
+
+
+def _read_examples(service: Service, entry: ServedEntry) -> dict[str, dict[str, Any]]:
+    calls = [call for call in service.manifest.golden if call.entry == entry.name]
+    return {
+        f"golden call {number} ({call.source})": orjson.loads((service.bundle / call.file).read_bytes())
+        for number, call in enumerate(calls[:3], 1)
+    }
