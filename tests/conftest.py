@@ -72,3 +72,26 @@ def site_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
     folder = SiteFolder(tmp_path / "site-packages")
     monkeypatch.syspath_prepend(str(folder.path))
     return folder
+
+
+@pytest.fixture(scope="session")
+def jupyter_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Point Jupyter's folders to a place of this test run's own; whatever runs there is ended afterwards."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
+    patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+    yield folder
+    stop_supervisor()
+    patch.undo()
+
+
+@pytest.fixture
+def notebook(jupyter_folders: Path, tmp_path: Path) -> Iterator[LiveNotebook]:
+    """Give a fresh kernel whose working directory is `tmp_path`; its deployments are deleted afterwards."""
+    live = LiveNotebook(tmp_path)
+    yield live
+    live.close()
+    target = find_target("local")
+    for status in target.status():
+        target.delete(status.name)

@@ -64,7 +64,9 @@ def find_place(module: str) -> Place | None:
         folders = above.folders
     spec = _find_spec(module, folders)
     if spec is None:
-        return None
+        inside = [f"{folder}/{module.rpartition('.')[2]}" for folder in folders or ()]
+        spaces = tuple(folder for folder in inside if os.path.isdir(folder))  # noqa: PTH112 - text, like the rest
+        return Place(None, spaces) if spaces else None
     return _place_of(spec.origin if spec.has_location else None, spec.submodule_search_locations or ())
 
 
@@ -72,8 +74,8 @@ def _find_spec(module: str, folders: tuple[str, ...] | None) -> importlib.machin
     for finder in sys.meta_path:
         try:
             spec = finder.find_spec(module, folders)
-        except (AttributeError, ImportError, ValueError):  # a finder of somebody else's that cannot say
-            continue
+        except (AttributeError, ImportError, ValueError, KeyError):
+            continue  # a finder of somebody else's that cannot say, or a namespace inside one that is not loaded
         if spec is not None:
             return spec
     return None
