@@ -19,7 +19,7 @@ def write_readme(capture: Capture) -> str:
         f"Run it with Python {capture.python}:",
         "",
         "    pip install -r requirements.lock",
-        "    python runtime serve --port 8080",
+        "    python -m runtime serve --port 8080",
         "",
         "| route | |",
         "| --- | --- |",
