@@ -21,6 +21,8 @@ RESERVED = ("runtime", "service")
 """Modules of every bundle."""
 LARGEST = 10_000_000
 """Bytes of a data file that still travels with its package."""
+MOST = 50_000_000
+"""Bytes of all such data files of a package together."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,21 @@ class _Collector:
         return path
 
     def _take_folder(self, folder: Path, inside: str) -> None:
-        for file in package_files(folder):
-            path, size = f"{inside}/{file.relative_to(folder).as_posix()}", file.stat().st_size
-            if size > LARGEST and file.suffix != ".py":
-                self.warnings.append(f"{path} ({size / 1e6:.0f} MB) is left out: data files of local packages travel "
-                                     f"up to {LARGEST / 1e6:.0f} MB")
-            elif file.suffix != ".ipynb":
-                self.files[path] = file.read_bytes()
+        files = [file for file in package_files(folder) if file.suffix != ".ipynb"]
+        data = {file: file.stat().st_size for file in files if file.suffix not in (".py", ".so")}
+        large = {file for file, size in data.items() if size > LARGEST}
+        for file in sorted(large):
+            path = f"{inside}/{file.relative_to(folder).as_posix()}"
+            self.warnings.append(f"{path} ({data[file] / 1e6:.0f} MB) is left out: data files of local packages travel "
+                                 f"up to {LARGEST / 1e6:.0f} MB")
+        rest = sum(size for file, size in data.items() if file not in large)
+        if rest > MOST:
+            self.warnings.append(f"the data files of {inside} ({rest / 1e6:.0f} MB) are left out: together they travel "
+                                 f"up to {MOST / 1e6:.0f} MB; move them out of the package and read them as state")
+            large = set(data)
+        for file in files:
+            if file not in large:
+                self.files[f"{inside}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
 
     def _check_loaded(self, module: str, path: str) -> None:
         loaded = sys.modules.get(module)

@@ -86,6 +86,14 @@ def test_a_package_is_taken_whole_and_its_imports_are_followed(folder: Any) -> N
     assert found.warnings[0].startswith("steps/big.bin (10 MB) is left out")
 
 
+def test_a_package_full_of_data_travels_without_it(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_deploy.capture.modules.MOST", 5)
+    folder({"full/__init__.py": "", "full/a.csv": "1,2,3", "full/data/b.csv": "4,5,6"})
+    found = collect_local({"full": "cell 1"})
+    assert list(found.files) == ["full/__init__.py"]
+    assert found.warnings[0].startswith("the data files of full (0 MB) are left out")
+
+
 def test_a_missing_import_is_passed_on_unless_the_module_can_do_without(folder: Any) -> None:
     folder({"needs.py": "import not_there\ndef f():\n    import not_there_either\n"})
     assert dict(collect_local({"needs": "cell 1"}).imports) == {"not_there": "needs.py line 1 imports it"}
