@@ -60,26 +60,49 @@ def _lost() -> TargetError:
                        advice="do it again: a new supervisor is started, and brings back what was live")
 
 
-def connect(*, start: bool = True) -> Client | None:
-    """Reach the supervisor of this user's data folder; when none runs, start one, or give None."""
+def connect(*, start: bool = True, replace: bool = False) -> Client | None:
+    """Reach the supervisor of this user's data folder; when none runs, start one, or give None.
+
+    Parameters
+    ----------
+    replace
+        End a supervisor of another release, whatever it holds: the new one brings that back.
+
+    Raises
+    ------
+    TargetError
+        When none can be started, or when one of another release holds deployments.
+
+    """
     data = data_dir()
-    client = _reach(data)
+    client = _reach(data, replace=replace)
     if client is not None or not start:
         return client
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / STARTING).open("w") as lock:
         # Whoever comes second waits here and then finds the supervisor that the first one started.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        client = _reach(data)
+        client = _reach(data, replace=replace)
         if client is None:
             _start(data)
-            client = _reach(data)
+            client = _reach(data, replace=replace)
     if client is None:
         raise TargetError("the supervisor of local deployments ended right after its start", where=str(data / LOG))
     return client
 
 
-def _reach(data: Path) -> Client | None:
+def stop_supervisor() -> None:
+    """End the supervisor, if one runs, with all its workers; what was live comes back with the next one."""
+    data = data_dir()
+    client = connect(start=False)
+    if client is not None:
+        with client, (data / LOCK).open() as lock:
+            client.request("quit")
+            # It holds the lock until it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _reach(data: Path, *, replace: bool) -> Client | None:
     try:
         path = json.loads((data / LOCK).read_text())["socket"]
         sock = socket.socket(socket.AF_UNIX)
@@ -99,14 +122,14 @@ def _reach(data: Path) -> Client | None:
         return None
     if hello["version"] == __version__ and hello["protocol"] == PROTOCOL:
         return client
-    if hello["idle"]:
+    if hello["idle"] or replace:
         client.request("quit")
         client.close()
         return None
     client.close()
     raise TargetError(
         f"local deployments are held by a supervisor of nbdeploy {hello['version']}; this is {__version__}",
-        advice="restart it with `nbdeploy start --all`",
+        advice="`nbdeploy start --all` hands them over: they stop for about a second",
     )
 
 

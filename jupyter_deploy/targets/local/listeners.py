@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -91,3 +93,31 @@ def _bind(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+class Refusing:
+    """Answers the callers of a socket with 503 as long as no worker does, so that they do not wait in vain."""
+
+    _ANSWER = (b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+               b"Retry-After: 10\r\nContent-Length: %d\r\n\r\n%b")
+    _BODY = b'{"error": "failed", "message": "the workers of this service fail; its log says why"}'
+
+    def __init__(self, listener: Listener) -> None:
+        self._socket = listener.socket.dup()
+        self._serving = asyncio.get_running_loop().create_task(self._serve())
+
+    def end(self) -> None:
+        """Leave the callers to others."""
+        self._serving.cancel()
+
+    async def _serve(self) -> None:
+        async with await asyncio.start_server(self._refuse, sock=self._socket) as server:
+            await server.serve_forever()
+
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+            # Read first: a connection that is closed with unread bytes takes the answer with it.
+            await asyncio.wait_for(reader.read(1 << 16), 5.0)
+            writer.write(self._ANSWER % (len(self._BODY), self._BODY))
+            await writer.drain()
+        writer.close()

@@ -20,7 +20,7 @@ QUICK_DEATHS = 5
 """So many in a row are given up on."""
 _FIRST_DELAY = 0.1
 STUCK_SECONDS = 20.0
-"""How long a worker with a stuck call may finish its other calls."""
+"""How long a worker with a stuck call serves the connections that it has."""
 
 Report = Callable[[str, str], None]
 """Takes the kind and the text of an event."""
@@ -90,10 +90,10 @@ class Pool:
         if not worker.accepting.done():
             raise worker.failure()
 
-    async def drain(self, seconds: float, *, cut_idle: bool = False) -> None:
-        """Let the workers finish what they accepted, for at most `seconds`, and see them gone."""
+    async def drain(self, grace: float) -> None:
+        """Let the workers finish what they accepted, and see them gone; `grace` as for `Worker.drain`."""
         self._stop_watching()
-        await asyncio.gather(*(worker.drain(seconds, cut_idle=cut_idle) for worker in self.workers))
+        await asyncio.gather(*(worker.drain(grace) for worker in self.workers))
 
     async def kill(self) -> None:
         """End the workers now."""
@@ -122,7 +122,11 @@ class Pool:
 
     def _take_away(self, worker: Worker) -> None:
         self.workers.remove(worker)
-        fold_metrics(worker.metrics_file)
+        if worker.accepting.done():
+            fold_metrics(worker.metrics_file)
+        else:
+            # It answered nobody but the proof.
+            worker.metrics_file.unlink(missing_ok=True)
         if self.live and worker.accepting.done() and not worker.draining:
             self._report("worker-died", f"worker {worker.pid} {worker.exit_text}; it is replaced")
             quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS

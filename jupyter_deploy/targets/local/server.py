@@ -19,9 +19,7 @@ import jupyter_deploy
 from jupyter_deploy.errors import DeployError
 from jupyter_deploy.registry import open_registry, registry_path
 from jupyter_deploy.targets.local.control import LOCK, control_path, decode, describe_error, encode
-from jupyter_deploy.targets.local.service import Home
 from jupyter_deploy.targets.local.supervisor import Message, Supervisor
-from jupyter_deploy.targets.local.workers import Children
 
 _LINE_LIMIT = 64 << 20
 """Bytes of a request: a proof travels in one."""
@@ -52,7 +50,9 @@ class Server:
                     writer.write(encode(answer))
                     await writer.drain()
                 line = await following
-        except (ConnectionError, asyncio.LimitOverrunError, ValueError):
+        except ConnectionError:
+            pass  # it did not wait for its answer
+        except (ValueError, KeyError):
             traceback.print_exc()
         finally:
             self._connections -= 1
@@ -61,11 +61,12 @@ class Server:
 
     async def _answer(self, line: bytes, reader: asyncio.StreamReader,
                       owner: object) -> tuple[Message | None, asyncio.Task[bytes]]:
-        """Answer one request; a client that goes meanwhile has its request cancelled."""
-        work = asyncio.create_task(self._perform(decode(line), owner))
+        """Answer one request; when the client goes while a candidate starts, it starts for nobody."""
+        request = decode(line)
+        work = asyncio.create_task(self._perform(request, owner))
         following = asyncio.create_task(reader.readline())
         await asyncio.wait([work, following], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done() and not following.result():
+        if not work.done() and request["op"] == "stage":
             work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             return await work, following
@@ -100,7 +101,7 @@ class Server:
 
 async def _serve(data: Path, runtime: Path, idle_seconds: float, lock: TextIO, ready: int) -> None:
     registry = open_registry(registry_path(data))
-    supervisor = Supervisor(Home(data, registry, Children()), dict(os.environ))
+    supervisor = Supervisor(data, registry, dict(os.environ))
     server = Server(supervisor, idle_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.end)

@@ -12,15 +12,16 @@ from typing import Any
 
 import jupyter_deploy
 from jupyter_deploy.errors import DeployError, TargetError
-from jupyter_deploy.registry import Record, list_deployments, roll_up
+from jupyter_deploy.registry import Connection, Record, find_deployment, list_deployments
 from jupyter_deploy.targets.local.control import PROTOCOL
+from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import is_loopback
 from jupyter_deploy.targets.local.pool import Pool
-from jupyter_deploy.targets.local.service import DRAIN_SECONDS, Home, Release, Service
-from jupyter_deploy.targets.local.workers import Limits, Spec, pass_variables
+from jupyter_deploy.targets.local.service import Service
+from jupyter_deploy.targets.local.workers import Children, Limits, Spec, pass_variables
 
 _RESTORED_AT_ONCE = 2
-_ROLL_UP_SECONDS = 60.0
+_TIDY_SECONDS = 60.0
 
 Message = dict[str, Any]
 
@@ -44,12 +45,14 @@ class Supervisor:
 
     """
 
-    def __init__(self, home: Home, environ: Mapping[str, str]) -> None:
-        self._home = home
+    def __init__(self, data: Path, registry: Connection, environ: Mapping[str, str]) -> None:
+        self._data = data
+        self._registry = registry
+        self._children = Children()
         self._environ = environ
         self._services: dict[str, Service] = {}
         self._candidates: dict[str, Staged] = {}
-        self._rolled_up = time.monotonic()
+        self._tidied = time.monotonic()
         self._restoring: list[asyncio.Task[None]] = []
         self.operations: dict[str, Callable[[Message, object], Awaitable[Message]]] = {
             "hello": self._hello, "stage": self._stage, "apply": self._apply, "discard": self._discard,
@@ -60,12 +63,14 @@ class Supervisor:
     @property
     def idle(self) -> bool:
         """Whether it holds nothing."""
-        return not any(service.pools or service.listener for service in self._services.values())
+        return all(task.done() for task in self._restoring) and not any(
+            service.pools or service.listener for service in self._services.values()
+        )
 
     def restore(self) -> None:
         """Begin to bring back what should be live: after an unclean stop of the machine or of a supervisor."""
         slots = asyncio.Semaphore(_RESTORED_AT_ONCE)
-        for record in list_deployments(self._home.registry):
+        for record in list_deployments(self._registry):
             if record.target == "local" and record.wanted == "live":
                 self._restoring.append(asyncio.create_task(self._restore(record, slots)))
 
@@ -79,7 +84,7 @@ class Supervisor:
 
     def _service(self, name: str) -> Service:
         if name not in self._services:
-            self._services[name] = Service(name, self._home)
+            self._services[name] = Service(Ledger(name, self._data, self._registry), self._children)
         return self._services[name]
 
     def check(self) -> None:
@@ -87,10 +92,10 @@ class Supervisor:
         now = time.monotonic()
         for service in self._services.values():
             service.check(now)
-        if now - self._rolled_up >= _ROLL_UP_SECONDS:
-            self._rolled_up = now
-            for name in self._services:
-                roll_up(self._home.registry, name, time.time())
+        if now - self._tidied >= _TIDY_SECONDS:
+            self._tidied = now
+            for service in self._services.values():
+                service.ledger.tidy()
 
     async def leave(self, owner: object) -> None:
         """Take away the candidates of a connection that has ended."""
@@ -111,60 +116,73 @@ class Supervisor:
         name = request["name"]
         service = self._service(name)
         self._check_port(name, request["port"])
+        self._check_key(name, request["host"], request["api_key_digest"])
         listener = service.choose_listener(request["host"], request["port"], self._taken_ports(name))
-        if request["api_key_digest"] is None and not is_loopback(listener.host):
-            raise TargetError(f"{listener.host} can be reached from other machines, and there is no API key",
-                              advice="give one with --api-key, or listen on 127.0.0.1")
         spec = Spec(
             name, request["version"], Path(request["bundle"]), request["environment"], request["workers"],
-            Limits(**request["limits"]), service.log_path(request["version"]), service.metrics_folder,
+            Limits(**request["limits"]), service.ledger.log(request["version"]), service.ledger.metrics,
             request["api_key_digest"], request["variables"],
         )
-        pool = await service.stage(spec, listener)
+        try:
+            pool = await service.stage(spec, listener)
+        except BaseException:
+            self._forget(service)
+            raise
         token = uuid.uuid4().hex
         self._candidates[token] = Staged(service, pool, owner)
         return {"candidate": token, "url": f"http://127.0.0.1:{pool.workers[0].ready.result()}",
                 "seconds": time.monotonic() - began}
 
+    def _forget(self, service: Service) -> None:
+        """Leave nothing of a deployment that never was."""
+        if not service.pools and service.ledger.find() is None:
+            service.ledger.clear()
+            self._services.pop(service.ledger.name, None)
+
     def _check_port(self, name: str, port: int | None) -> None:
-        for record in list_deployments(self._home.registry):
+        for record in list_deployments(self._registry):
             if port is not None and record.port == port and record.name != name:
                 raise TargetError(f"port {port} belongs to the deployment {record.name!r}",
                                   advice=f"choose another --port, or delete that one: nbdeploy delete {record.name}")
 
+    def _check_key(self, name: str, host: str | None, digest: str | None) -> None:
+        known = find_deployment(self._registry, name)
+        host = host or (known.host if known else "127.0.0.1")
+        if digest is None and not is_loopback(host):
+            raise TargetError(f"{host} can be reached from other machines, and there is no API key",
+                              advice="give one with --api-key, or listen on --host 127.0.0.1")
+        if digest is None and known and known.api_key_digest:
+            raise TargetError(f"the callers of {name!r} send an API key, and this deploy would do away with it",
+                              advice=f"give one with --api-key; to have none, first: nbdeploy delete {name}")
+
     def _taken_ports(self, name: str) -> set[int]:
-        recorded = {record.port for record in list_deployments(self._home.registry) if record.name != name}
+        recorded = {record.port for record in list_deployments(self._registry) if record.name != name}
         return recorded | {service.listener.port for service in self._services.values() if service.listener}
 
     async def _apply(self, request: Message, _owner: object) -> Message:
-        staged = self._candidate(request)
+        staged = self._take_candidate(request)
         began = time.monotonic()
         try:
             await staged.service.apply(staged.pool, "deployed", Release(request["proof"], request["notebook"]))
         except DeployError:
-            await self._discard(request, _owner)
+            await staged.service.discard(staged.pool)
             raise
-        del self._candidates[request["candidate"]]
         return {"url": staged.pool.listener.url, "seconds": time.monotonic() - began}
 
     async def _discard(self, request: Message, _owner: object) -> Message:
-        staged = self._candidate(request)
-        del self._candidates[request["candidate"]]
+        staged = self._take_candidate(request)
         await staged.service.discard(staged.pool)
+        self._forget(staged.service)
         return {}
 
-    def _candidate(self, request: Message) -> Staged:
+    def _take_candidate(self, request: Message) -> Staged:
         if request["candidate"] not in self._candidates:
             raise TargetError("the candidate is not there any more: it was discarded or is live already",
                               advice="deploy again")
-        return self._candidates[request["candidate"]]
+        return self._candidates.pop(request["candidate"])
 
-    async def _status(self, request: Message, _owner: object) -> Message:
-        services = self._services
-        names = [record.name for record in list_deployments(self._home.registry)]
-        if request["name"] is not None:
-            names = [self._service(request["name"]).record().name]
-        return {"services": {name: services[name].describe() for name in names if name in services}}
+    async def _status(self, _request: Message, _owner: object) -> Message:
+        return {"services": {name: service.describe() for name, service in self._services.items()}}
 
     async def _start(self, request: Message, _owner: object) -> Message:
         service = self._service(request["name"])
@@ -172,17 +190,17 @@ class Supervisor:
         return {}
 
     async def _stop(self, request: Message, _owner: object) -> Message:
-        await self._service(request["name"]).stop(request.get("seconds", DRAIN_SECONDS))
+        await self._service(request["name"]).stop()
         return {}
 
     async def _rollback(self, request: Message, _owner: object) -> Message:
         began = time.monotonic()
         service = self._service(request["name"])
         await service.roll_back(request["version"], request["variables"])
-        record = service.record()
+        record = service.ledger.read()
         return {"version": record.version, "url": service.url, "seconds": time.monotonic() - began}
 
     async def _delete(self, request: Message, _owner: object) -> Message:
-        await self._service(request["name"]).delete(request.get("seconds", DRAIN_SECONDS))
-        del self._services[request["name"]]
+        await self._service(request["name"]).delete()
+        self._services.pop(request["name"], None)
         return {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -72,9 +71,6 @@ class LocalTarget:
     Options = LocalOptions
 
     def __init__(self) -> None:
-        if sys.platform == "win32":
-            raise TargetError("the target 'local' runs on Linux and macOS",
-                              advice="on Windows, run Jupyter inside WSL: https://learn.microsoft.com/windows/wsl")
         self._connections: dict[str, Client] = {}
 
     def plan(self, bundle: Path, *, name: str, environment: Environment, options: LocalOptions,
@@ -120,9 +116,11 @@ class LocalTarget:
         return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"])
 
     def discard(self, candidate: Candidate) -> None:
-        """Take the candidate away."""
-        with self._connections.pop(candidate.handle) as client:
-            client.request("discard", candidate=candidate.handle)
+        """Take the candidate away, if it is not gone or live already."""
+        client = self._connections.pop(candidate.handle, None)
+        if client is not None:
+            with client:
+                client.request("discard", candidate=candidate.handle)
 
     def status(self, name: str | None = None) -> tuple[Status, ...]:
         """Tell how one deployment is, or all; what should be live and is not is brought back."""
@@ -131,19 +129,24 @@ class LocalTarget:
         if client is None:
             return tuple(_describe(record, {}) for record in records)
         with client:
-            services = client.request("status", name=None)["services"]
+            services = client.request("status")["services"]
         return tuple(_describe(record, services.get(record.name, {})) for record in records)
 
     def logs(self, name: str, *, lines: int = 100, follow: bool = False) -> Iterator[dict[str, Any]]:
         """Give the last log lines of all versions in the order of their times; with `follow`, also what comes."""
-        _records(name)
-        folder = data_dir() / "logs" / name
+        folder = data_dir() / "logs" / check_name(name)
+        if not folder.is_dir():
+            # Of a candidate, too, there is a log: so only now.
+            _records(name)
         return follow_log(folder, lines) if follow else iter(read_log(folder, lines))
 
     def start(self, name: str | None = None) -> tuple[Status, ...]:
-        """Bring back a stopped deployment, or all that should be live."""
+        """Bring back a stopped deployment, or all that should be live.
+
+        All: also over from a supervisor of another release of this package, which ends.
+        """
         records = _records(name)
-        with _connect() as client:
+        with _connect(replace=name is None) as client:
             for record in records:
                 if name is not None or record.wanted == "live":
                     client.request("start", name=record.name, variables=_variables(record.name))
@@ -170,8 +173,8 @@ class LocalTarget:
             client.request("delete", name=name)
 
 
-def _connect() -> Client:
-    client = connect()
+def _connect(*, replace: bool = False) -> Client:
+    client = connect(replace=replace)
     if client is None:
         raise TargetError("the supervisor of local deployments did not start")
     return client

@@ -128,6 +128,7 @@ class Worker(asyncio.Protocol):
         self.ended: asyncio.Future[int] = loop.create_future()
         self.pid = 0
         self._reason: str | None = None
+        self._place: str | None = None
         self._idle: asyncio.Future[None] | None = None
         self._children = children
         self._on_stuck = on_stuck
@@ -189,8 +190,8 @@ class Worker(asyncio.Protocol):
             self.accepted_at = self.heard
             self.accepting.set_result(None)
         elif event == "failed":
-            place = message.get("cell") or message.get("where")
-            self._reason = f"{message['error']} ({place})" if place else str(message["error"])
+            self._reason = str(message["error"])
+            self._place = message.get("cell") or message.get("where")
         elif event == "stuck":
             place = message.get("cell") or message.get("entry")
             self._on_stuck(self, f"a call has not returned for {message['seconds']:.1f} s ({place})")
@@ -202,19 +203,20 @@ class Worker(asyncio.Protocol):
         self._send({"op": "accept"})
         return self.accepting
 
-    async def drain(self, seconds: float, *, cut_idle: bool = False) -> None:
-        """Let it finish what it accepted, for at most `seconds`, and see it gone.
+    async def drain(self, grace: float) -> None:
+        """Let it finish the calls that it accepted, and see it gone.
 
-        Its callers' idle connections are open for as long, so that a request that is under way is answered;
-        with `cut_idle` they end as soon as it says that it has nothing to do.
+        For `grace` seconds its callers' idle connections stay open, so that what they send next is answered;
+        then it ends as soon as it says that it has nothing to do, or when every call has outrun its time.
         """
         self.draining = True
         if self.accepting.done():
-            self._send({"op": "drain", "seconds": seconds})
+            longest = self.spec.limits.call_seconds + 1
+            self._send({"op": "drain", "seconds": grace + longest})
+            await asyncio.wait([self.ended], timeout=grace)
             self._idle = asyncio.get_running_loop().create_future()
-            # A little more than it was given: it needs to write its last answers and to leave.
-            until: list[asyncio.Future[Any]] = [self.ended, self._idle] if cut_idle else [self.ended]
-            await asyncio.wait(until, timeout=seconds + 1, return_when=asyncio.FIRST_COMPLETED)
+            until: list[asyncio.Future[Any]] = [self.ended, self._idle]
+            await asyncio.wait(until, timeout=longest, return_when=asyncio.FIRST_COMPLETED)
         await self.kill()
 
     @property
@@ -270,8 +272,8 @@ class Worker(asyncio.Protocol):
         """Say why it ended too early, with the end of its log."""
         reason = self._reason or f"the worker {self.exit_text} before it was ready"
         tail = self._log_tail()
-        text = "\n".join([reason, "the worker's log ends with:", *(f"  {line}" for line in tail)]) if tail else reason
-        return ServiceError(text, where=f"{self.spec.name}, version {self.spec.version}")
+        advice = "\n    ".join(["the worker's log ends with:", *tail]) if tail else None
+        return ServiceError(reason, where=self._place, advice=advice)
 
     def _log_tail(self) -> list[str]:
         with self.spec.log.open("rb") as log:

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-
 import pytest
 from tiny import Local, processes, wait_until
 
-from jupyter_deploy.registry import data_dir
-from jupyter_deploy.targets.local.control import LOCK
+from jupyter_deploy.targets.local.client import stop_supervisor
 from jupyter_deploy.targets.local.target import LocalTarget
 
 
@@ -18,7 +13,10 @@ def local(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "run"))
     local = Local(tmp_path, LocalTarget())
     yield local
-    if (data_dir() / LOCK).exists():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(local.supervisor(), signal.SIGTERM)
+    stop_supervisor()
     wait_until(lambda: not processes(tmp_path), 30)
+
+
+@pytest.fixture
+def until():
+    return wait_until

@@ -1,0 +1,138 @@
+"""What is written down about one deployment: its rows in the registry, its metrics files, its logs."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.errors import TargetError
+from jupyter_deploy.metrics import ENDED, Sampler, fold_metrics
+from jupyter_deploy.registry import (
+    Connection,
+    Event,
+    Record,
+    VersionRecord,
+    add_event,
+    add_sample,
+    add_version,
+    delete_deployment,
+    find_deployment,
+    find_version,
+    list_versions,
+    roll_up,
+    save_deployment,
+)
+from jupyter_deploy.targets.local.listeners import Listener
+from jupyter_deploy.targets.local.logs import rotate_logs
+from jupyter_deploy.targets.local.workers import Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """What is kept with a version that goes live for the first time."""
+
+    proof: dict[str, Any] | None
+    notebook: str | None
+
+
+class Ledger:
+    """The books of the deployment called `name`."""
+
+    def __init__(self, name: str, data: Path, registry: Connection) -> None:
+        self.name = name
+        self.metrics = data / "metrics" / name
+        """The folder of its workers' metrics files."""
+        self._logs = data / "logs" / name
+        self._registry = registry
+        self._sampler = Sampler(time.time())
+        self.metrics.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for path in self.metrics.glob("*.metrics"):
+            # Left by workers of a supervisor that ended uncleanly.
+            if path.name != ENDED:
+                fold_metrics(path)
+        self.skip([])
+
+    def log(self, version: str) -> Path:
+        """Where the workers of a version write their log."""
+        return self._logs / f"{version}.log"
+
+    def find(self) -> Record | None:
+        """Give the deployment's row, if it has ever been live."""
+        return find_deployment(self._registry, self.name)
+
+    def read(self) -> Record:
+        """Give the deployment's row (`TargetError` when it has never been live)."""
+        record = self.find()
+        if record is None:
+            raise TargetError(f"there is no deployment {self.name!r}", advice="`nbdeploy ls` lists them")
+        return record
+
+    def find_version(self, version: str) -> VersionRecord:
+        """Give a version's row (`TargetError`, with those that there are, when there is none)."""
+        found = find_version(self._registry, self.name, version)
+        if found is None:
+            raise TargetError(f"{self.name} has no version {version}", advice=self._known_versions())
+        return found
+
+    def find_previous(self, version: str | None) -> str:
+        """Choose where a rollback leads: to `version`, or else to the one that the present one replaced."""
+        if version is not None:
+            return self.find_version(version).version
+        present = self.read().version
+        previous = self.find_version(present).previous
+        if previous is None:
+            raise TargetError(f"{self.name} has no version before {present}", advice=self._known_versions())
+        return previous
+
+    def _known_versions(self) -> str:
+        versions = list_versions(self._registry, self.name)
+        return f"its versions are: {', '.join(f'{item.version} ({item.number})' for item in versions)}"
+
+    def write_live(self, spec: Spec, listener: Listener, release: Release | None) -> None:
+        """Write down that a version is live; a new one comes with its release."""
+        known = self.find()
+        record = Record(
+            self.name, "local", listener.host, listener.port, spec.workers, spec.version,
+            limits=dataclasses.asdict(spec.limits), api_key_digest=spec.api_key_digest,
+        )
+        save_deployment(self._registry, record)
+        if release is not None:
+            add_version(self._registry, VersionRecord(
+                self.name, spec.version, str(spec.bundle), spec.environment, release.proof, release.notebook,
+                previous=known.version if known else None,
+            ))
+
+    def write_stopped(self) -> None:
+        """Write down that the deployment should not be live."""
+        save_deployment(self._registry, dataclasses.replace(self.read(), wanted="stopped"))
+
+    def report(self, kind: str, text: str) -> None:
+        """Keep an event, if the deployment exists: a first candidate that is discarded leaves nothing."""
+        if self.find() is not None:
+            add_event(self._registry, Event(self.name, time.time(), kind, text))
+
+    def skip(self, metrics: Iterable[Path]) -> None:
+        """Leave out of the next sample what these files, and the workers that have ended, counted already."""
+        self._sampler.skip([*metrics, self.metrics / ENDED])
+
+    def take_sample(self, metrics: Iterable[Path], workers: int) -> None:
+        """Keep what happened since the last sample, if anything did."""
+        sample = self._sampler.take([*metrics, self.metrics / ENDED], workers, time.time())
+        if sample is not None and self.find() is not None:
+            add_sample(self._registry, self.name, sample)
+
+    def tidy(self) -> None:
+        """Keep samples and logs bounded; to be called once a minute."""
+        roll_up(self._registry, self.name, time.time())
+        rotate_logs(self._logs)
+
+    def clear(self) -> None:
+        """Forget the deployment, with its logs and metrics."""
+        delete_deployment(self._registry, self.name)
+        shutil.rmtree(self.metrics, ignore_errors=True)
+        shutil.rmtree(self._logs, ignore_errors=True)
