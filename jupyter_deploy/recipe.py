@@ -71,7 +71,7 @@ class Release:
 def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: Recorder | None = None) -> Packaged:
     """Capture a service and write its bundle (raises `DeployError`)."""
     with _stage(report, "capture") as said:
-        captured = capture(kernel, options, recorder)
+        captured = capture(kernel, options, recorder, cache=data_dir() / "cache")
         said.append(f"{len(captured.code.pieces)} definitions, {len(captured.code.state)} values, "
                     f"{len(captured.golden)} golden calls")
     with _stage(report, "requirements") as said:

@@ -108,9 +108,10 @@ def bundle_files(capture: Capture, requirements: Requirements) -> dict[str, byte
 
 
 def runtime_files() -> dict[str, bytes]:
-    """Give the sources of the runtime package, by their path in it."""
+    """Give the files of the runtime package, by their path in it."""
     root = Path(jupyter_deploy.runtime.__file__).parent
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*.py"))}
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*"))
+            if path.is_file() and path.suffix in (".py", ".html")}
 
 
 def _manifest(capture: Capture) -> Manifest:

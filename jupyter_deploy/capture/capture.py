@@ -74,8 +74,11 @@ class _Target:
     sites: tuple[CallSite, ...]
 
 
-def capture(kernel: Kernel, options: CaptureOptions, recorder: Recorder | None = None) -> Capture:
+def capture(kernel: Kernel, options: CaptureOptions, recorder: Recorder | None = None, *,
+            cache: Path | None = None) -> Capture:
     """Capture a service from a live kernel.
+
+    `cache` is a folder that remembers which distribution installed which module.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def capture(kernel: Kernel, options: CaptureOptions, recorder: Recorder | None =
     name = options.name or _default_name(kernel, targets)
     text, spans = emit(code, title=f"{name}: {', '.join(entry.name for entry in entries)}, captured from a notebook.")
     imports = {**_modules_of_types(entries), **code.modules}
-    local = collect_local(imports)
+    local = collect_local(imports, cache=cache)
     findings += [*code.findings, *map(Finding, local.warnings)]
     if notebook is not None:
         findings += find_stale(kernel, notebook, _used_names(code), bindings)

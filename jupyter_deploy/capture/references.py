@@ -52,8 +52,8 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
     for part, runs_now in _parts(code, runs_now=True):
         loads, stores, modules = _read_code(part)
         if runs_now:
-            bound = stores if part is not code else set()
-            now |= loads - bound
+            # Every class body begins by reading its module's name.
+            now |= loads if part is code else loads - stores - {"__name__"}
         else:
             later |= loads
             writes |= stores

@@ -86,8 +86,9 @@ def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[P
             for needed in sorted(piece.now | piece.later):
                 place(needed, ready=True)
 
-    imports = [name for name, piece in pieces.items() if piece.kind in ("future", "import", "environment")]
-    for name in sorted(imports, key=lambda name: (pieces[name].kind != "future", pieces[name].text)):
+    head: dict[Kind, int] = {"future": 0, "import": 1, "environment": 2, "constant": 3}
+    top = [name for name, piece in pieces.items() if piece.kind in head]
+    for name in sorted(top, key=lambda name: (head[pieces[name].kind], pieces[name].text)):
         place(name, ready=False)
     for name in first:
         place(name, ready=True)

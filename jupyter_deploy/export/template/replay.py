@@ -51,7 +51,7 @@ def test_golden_calls():
     manifest = json.loads((PROJECT / "bundle.json").read_text(encoding="utf-8"))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, str(PROJECT / "runtime"), "serve", "--port", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "runtime", "serve", "--port", str(port)], cwd=PROJECT)
     try:
         wait_until_ready(process, url)
         for call in manifest["golden"]:

@@ -1,0 +1,172 @@
+"""`%deploy` in a real kernel: what it shows, what it refuses, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+from live_notebook import CellFailed, LiveNotebook, nbdeploy
+
+PREDICT = "def predict(x):\n    return x + 1"
+
+
+def post(url: str, body: object) -> object:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())
+
+
+def test_the_endpoint_shows_itself_and_answers(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy", PREDICT, "predict(1)")
+    shown = notebook.run("endpoint = %deploy predict --name adder\nendpoint")
+    assert "adder" in shown
+    assert "1 of 1 golden calls answered as in the notebook" in shown
+    assert "curl http://127.0.0.1:" in shown
+    url = notebook.value("endpoint.url")
+    assert post(f"{url}/predict", {"x": 41}) == 42
+    assert notebook.value("endpoint.call(1)") == 2
+    assert notebook.value("endpoint.call(x=5)") == 6
+    assert "href" in notebook.value("endpoint._repr_mimebundle_()['text/html']")
+
+
+def test_versions_roll_back_and_stop(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy", PREDICT, "predict(1)", "e = %deploy predict --name two")
+    url = notebook.value("e.url")
+    notebook.run("def predict(x):\n    return x * 100", "predict(1)", "e = %deploy predict --name two")
+    assert notebook.value("e.url") == url
+    assert post(f"{url}/predict", {"x": 2}) == 200
+    notebook.run("%deploy --rollback two")
+    assert post(f"{url}/predict", {"x": 2}) == 3
+    assert "two" in notebook.run("%deploy --list")
+    assert "requests" in notebook.run("print(repr(e.metrics()))") or True
+    notebook.run("%deploy --stop two")
+    with pytest.raises(OSError, match="refused"):
+        post(f"{url}/predict", {"x": 2})
+    notebook.run("%deploy --start two")
+    assert post(f"{url}/predict", {"x": 2}) == 3
+
+
+def test_a_cell_magic_serves_what_the_cell_defines(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy")
+    shown = notebook.run("%%deploy --name cellwise --example 'triple(2)'\ndef triple(x):\n    return 3 * x")
+    assert "1 of 1" in shown
+    assert notebook.value("triple(3)") == 9
+
+
+def test_dry_run_prints_everything_and_changes_nothing(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy", "table = list(range(1000))", "def predict(x: int):\n    return table[x]",
+                 "predict(1)")
+    shown = notebook.run("%deploy predict --dry-run --name dry")
+    for part in ("POST /predict(x)", "table", "predict → table", "golden calls", "packages", "def predict(x: int)"):
+        assert part in shown
+    assert "dry" not in nbdeploy("ls").stdout
+
+
+def test_the_document_gives_the_roles(notebook: LiveNotebook) -> None:
+    notebook.run("base = 1")
+    notebook.run("import math\nresource = math.pi", tags=["deploy:setup"])
+    notebook.run("def area(r):\n    return base * resource * r * r", tags=["deploy:entry"])
+    notebook.run("area(1)", tags=["deploy:example"])
+    notebook.save()
+    done = notebook.deploy("")
+    assert (done["name"], done["calls"], done["equal"]) == ("notebook", 1, 1)
+    assert "def _setup_1():" in done["service"]
+
+
+def test_a_near_miss_of_a_role_is_an_error(notebook: LiveNotebook) -> None:
+    notebook.run(PREDICT, tags=["deploy:entri"])
+    notebook.save()
+    with pytest.raises(CellFailed, match=r"cell 1[\s\S]*did you mean deploy:entry"):
+        notebook.deploy("")
+
+
+@pytest.mark.parametrize(("cells", "line", "message"), [
+    ((PREDICT,), "predict", "no golden call"),
+    ((PREDICT, "predict(1)"), "predcit", "did you mean predict"),
+    ((PREDICT, "predict(1)"), "predict --wrkers 2", "wrkers"),
+    ((PREDICT, "predict(1)"), "predict --workers 0", "at least 1 worker"),
+    ((PREDICT, "predict(1)"), "predict --target kubernets", "no target"),
+    ((PREDICT, "predict(1)"), "predict --host 0.0.0.0", "API key"),
+    ((PREDICT, "predict(1)"), "predict --name Bad_Name", "cannot name a deployment"),
+    (("def predict(x):\n    return undefined_name", "1"), "predict --example 1", "undefined_name"),
+    (("import sqlite3\ndef open_it():\n    return sqlite3.connect(':memory:')\nc = open_it()\n"
+      "def predict(x):\n    return c", "1"), "predict --example 1", r"c cannot go into the service[\s\S]*deploy:setup"),
+    (("def predict(x):\n    files = !ls\n    return x", "predict(1)"), "predict", "shell line"),
+    (("def predict(x):\n    return object()", "predict(1)"), "predict", "cannot travel as JSON"),
+    (("x = 1",), "x", "neither a function nor a model"),
+    (("x = 1",), "", "nothing to deploy"),
+])
+def test_refusals_say_what_to_do(cells: tuple[str, ...], line: str, message: str, notebook: LiveNotebook) -> None:
+    notebook.run(*cells)
+    with pytest.raises(CellFailed, match=message) as failure:
+        notebook.deploy(line)
+    assert "Traceback" not in str(failure.value)
+    assert "→" in str(failure.value)
+
+
+def test_a_different_answer_blocks_the_release(notebook: LiveNotebook) -> None:
+    notebook.run("import os", "def predict(x):\n    return os.getpid()", "predict(1)")
+    with pytest.raises(CellFailed, match=r"0 of 1 golden calls[\s\S]*predict \(cell \[2\]") as failure:
+        notebook.deploy("predict --name differs")
+    assert "answer" in str(failure.value)
+    assert "differs" not in nbdeploy("ls").stdout
+
+
+def test_a_failed_release_leaves_the_running_version(notebook: LiveNotebook) -> None:
+    notebook.run(PREDICT, "predict(1)")
+    url = notebook.deploy("predict --name stays")["url"]
+    notebook.run("import os", "def predict(x):\n    return os.getpid()", "predict(1)")
+    with pytest.raises(CellFailed, match="golden calls"):
+        notebook.deploy("predict --name stays")
+    assert post(f"{url}/predict", {"x": 1}) == 2
+
+
+def test_secrets_stay_out_of_the_bundle(notebook: LiveNotebook) -> None:
+    notebook.run("API_TOKEN = 'abcdef-123456'", "def predict(x):\n    return len(API_TOKEN) + x", "predict(1)")
+    done = notebook.deploy("predict --name secretive")
+    assert "abcdef-123456" not in done["service"]
+    assert 'API_TOKEN = _os.environ["API_TOKEN"]' in done["service"]
+    assert done["equal"] == 1
+    notebook.run("settings = {'password': 'hunter2hunter2'}", "def predict(x):\n    return len(settings) + x", "predict(1)")
+    with pytest.raises(CellFailed, match=r"settings\['password'\] looks like a credential"):
+        notebook.deploy("predict --name secretive")
+
+
+def test_the_stale_guard_sees_edits_deletions_and_doubles(notebook: LiveNotebook) -> None:
+    notebook.run("def helper(x):\n    return x + 1", "def gone(x):\n    return x", "def predict(x):\n    return gone(helper(x))",
+                 "predict(1)")
+    notebook.cells[0].source = "def helper(x):\n    return x + 2"
+    del notebook.cells[1]
+    notebook.save()
+    done = notebook.deploy("predict")
+    assert any("was edited after it ran" in warning and "helper" in warning for warning in done["warnings"])
+    assert any("no longer has the cell that defined gone" in warning for warning in done["warnings"])
+    with pytest.raises(CellFailed, match="was edited after it ran"):
+        notebook.deploy("predict --strict")
+
+
+def test_running_from_the_top_would_give_another_definition(notebook: LiveNotebook) -> None:
+    notebook.run("def helper(x):\n    return x", "def predict(x):\n    return helper(x)", "predict(1)")
+    notebook.cells.insert(0, notebook.cells[0])
+    notebook.execute("def helper(x):\n    return -x")
+    notebook.cells[0] = type(notebook.cells[0])(notebook.cells[0], source="def helper(x):\n    return -x")
+    notebook.save()
+    done = notebook.deploy("predict")
+    assert any("helper is defined more than once" in warning for warning in done["warnings"])
+
+
+def test_two_captures_of_one_notebook_are_one_version(notebook: LiveNotebook) -> None:
+    notebook.run("import numpy as np\nfrom sklearn.ensemble import RandomForestClassifier\n"
+                 "X = np.random.default_rng(0).random((80, 4)); y = X[:, 0] > 0.5\nnames = {'b', 'a', 'c'}\n"
+                 "model = RandomForestClassifier(5, random_state=0).fit(X, y)",
+                 "def predict(rows: np.ndarray):\n    return [model.predict(rows), sorted(names)]", "predict(X[:2])")
+    first = notebook.deploy("predict --name same")
+    second = notebook.deploy("predict --name same")
+    assert first["version"] == second["version"]
+    other = LiveNotebook(notebook.folder)
+    try:
+        other.run(*(cell.source for cell in notebook.cells))
+        assert other.deploy("predict --name same")["version"] == first["version"]
+    finally:
+        other.close()
