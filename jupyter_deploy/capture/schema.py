@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jupyter_deploy.runtime.encode import to_json
+import orjson
+
+from jupyter_deploy.capture.annotations import default_values, function_hints, infer
+from jupyter_deploy.capture.observed import ANY, CannotTravel, observe
+from jupyter_deploy.errors import CaptureError
+from jupyter_deploy.runtime import decode
+from jupyter_deploy.runtime.encode import CannotEncode, to_json
 from jupyter_deploy.runtime.manifest import Parameter, TypeSpec
 
 Call = tuple[Sequence[Any], Mapping[str, Any]]
@@ -13,20 +21,166 @@ Call = tuple[Sequence[Any], Mapping[str, Any]]
 
 
 def infer_parameters(function: Callable[..., Any], calls: Sequence[Call]) -> tuple[Parameter, ...]:
-    """Infer what a function takes (raises `CaptureError`)."""
-    raise NotImplementedError
+    """Infer what a function takes.
+
+    Raises
+    ------
+    CaptureError
+        When an argument cannot travel as JSON, or the function takes positional arguments without names.
+
+    """
+    passed = [bind_call(function, args, kwargs) for args, kwargs in calls]
+    hints = function_hints(function)
+    parameters = []
+    for parameter in _read_signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            raise CaptureError(
+                f"{_name(function)} takes *{parameter.name}, but a request names its arguments",
+                advice="write the arguments out; a decorator that wraps the function needs functools.wraps",
+            )
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            parameters.append(_infer_parameter(function, parameter, passed, hints))
+    named = {parameter.name for parameter in parameters}
+    extra = dict.fromkeys(name for arguments in passed for name in arguments if name not in named)
+    parameters += [_infer_extra(function, name, passed) for name in extra]
+    return tuple(parameters)
+
+
+def _infer_parameter(
+    function: Callable[..., Any], parameter: inspect.Parameter, passed: Sequence[dict[str, Any]], hints: dict[str, Any]
+) -> Parameter:
+    name, default = parameter.name, parameter.default
+    required = default is parameter.empty
+    values = [arguments[name] for arguments in passed if name in arguments]
+    seen = values + ([] if required else default_values(default))
+    try:
+        spec = infer(hints[name], seen) if name in hints else observe(seen)
+    except (CannotTravel, CannotEncode) as error:
+        raise _refuse(function, name, error) from error
+    return Parameter(name, spec, required, _write_default(default) if not required else None)
+
+
+def _infer_extra(function: Callable[..., Any], name: str, passed: Sequence[dict[str, Any]]) -> Parameter:
+    """Describe a keyword that `**options` took in a golden call: a request may give it, and no other."""
+    try:
+        spec = observe(arguments[name] for arguments in passed if name in arguments)
+    except (CannotTravel, CannotEncode) as error:
+        raise _refuse(function, name, error) from error
+    return Parameter(name, spec, required=False)
+
+
+def _refuse(function: Callable[..., Any], name: str, error: CannotTravel | CannotEncode) -> CaptureError:
+    return CaptureError(
+        f"the argument {name!r} of {_name(function)} is or holds {error.found}, which a request cannot carry",
+        advice=error.advice,
+    )
+
+
+def _write_default(default: Any) -> Any:
+    try:
+        return to_json(default)
+    except CannotEncode:
+        return None
+
+
+def _read_signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise CaptureError(
+            f"the arguments of {_name(function)} cannot be read: {error}", advice="wrap it in a function of your own"
+        ) from error
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def infer_returns(function: Callable[..., Any], results: Sequence[object]) -> TypeSpec:
-    """Infer what a function returns; for documentation, so it never raises."""
-    return {"kind": "any"}
+    """Infer what a function returns; it is for documentation, so what cannot be described is `any`."""
+    hints = function_hints(function)
+    try:
+        return infer(hints["return"], results) if "return" in hints else observe(results)
+    except (CannotTravel, CannotEncode):
+        return ANY
 
 
 def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Name the arguments of a call (raises `CaptureError`)."""
-    raise NotImplementedError
+    """Name the arguments of a call; defaults are left out.
+
+    Raises
+    ------
+    CaptureError
+        When the call does not fit the function's signature.
+
+    """
+    signature = _read_signature(function)
+    try:
+        bound = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise CaptureError(
+            f"{_name(function)}{signature} does not take the arguments of the call: {error}",
+            advice="run the cell with the call again, after the cell that defines the function",
+        ) from error
+    arguments: dict[str, Any] = {}
+    for name, value in bound.items():
+        kind = signature.parameters[name].kind
+        arguments |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
+    return arguments
 
 
 def value_to_request(parameters: Sequence[Parameter], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the arguments of a call as the JSON of its request (raises `CaptureError`)."""
-    return {name: to_json(value) for name, value in arguments.items()}
+    """Write the arguments of a call as the JSON of its request, and make sure that a service can read it.
+
+    Raises
+    ------
+    CaptureError
+        Naming the argument that cannot travel.
+
+    """
+    types = {parameter.name: parameter.type for parameter in parameters}
+    request = {}
+    for name, value in arguments.items():
+        try:
+            request[name] = _write_argument(types[name], value)
+            # read it as a service does, so that an integer of more than 64 bits is found out here
+            sent = orjson.loads(orjson.dumps(request[name]))
+            decode.compile_type_decoder(types[name], find_class)(sent, name)
+        except CannotEncode as error:  # noqa: PERF203 - each argument has an error of its own
+            found = f"{error.path} in it is {error.found}" if error.path else f"it is {error.found}"
+            raise CaptureError(f"the argument {name!r} cannot travel as JSON: {found}", advice=error.advice) from error
+        except (decode.InvalidInput, orjson.JSONEncodeError) as error:
+            raise CaptureError(
+                f"the argument {name!r} cannot travel as JSON: {error}",
+                advice="take plain Python values, NumPy arrays or pandas frames of plain columns instead",
+            ) from error
+    return request
+
+
+def _write_argument(spec: TypeSpec, value: Any) -> Any:
+    """Write a value as JSON; a frame or a series with an index of its own takes the form that carries it."""
+    if value is None or spec["kind"] == "optional":
+        return to_json(value) if value is None else _write_argument(spec["of"], value)
+    if spec["kind"] == "series" and spec.get("labels"):
+        return dict(zip(spec["labels"], to_json(value), strict=True))
+    if spec["kind"] == "series" and spec.get("index"):
+        return {"index": to_json(value.index), "data": to_json(value)}
+    if spec["kind"] == "frame" and spec.get("index"):
+        columns = [to_json(value.iloc[:, number]) for number in range(value.shape[1])]
+        return {
+            "columns": [column["name"] for column in spec["columns"]],
+            "index": to_json(value.index),
+            "data": [list(row) for row in zip(*columns, strict=True)],
+        }
+    return to_json(value)
+
+
+def find_class(path: str) -> Any:
+    """Find a class as `class_path` names it; those of the service are still the notebook's."""
+    module, _, qualname = path.partition(":")
+    if module != "service":
+        return decode.find_class(path)
+    found: Any = sys.modules["__main__"]
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    return found

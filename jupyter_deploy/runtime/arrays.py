@@ -16,7 +16,7 @@ Compile = Callable[[TypeSpec], Decoder]
 """Builds the decoder of an inner type."""
 
 Convert = Callable[[Sequence[object]], Any]
-"""Turns the JSON values of one dtype into a flat array; raises `ValueError`, or an `ArithmeticError` if one is too large."""
+"""Turns the JSON values of one dtype into a flat array; raises one of `FAILURES` for values that do not fit."""
 
 FAILURES = (ValueError, ArithmeticError)
 
@@ -144,7 +144,7 @@ def refuse_element(
     for position, value in enumerate(values):
         try:
             convert([value])
-        except InvalidInput as error:
+        except InvalidInput as error:  # noqa: PERF203 - only run once something is wrong
             return InvalidInput(f"{locate(position)}{error.field}", error.expected, error.found)
         except FAILURES:
             return InvalidInput(locate(position), expected, name_found(value))

@@ -9,6 +9,7 @@ from .arrays import Compile, Convert, compile_elements, element_name
 from .instants import parse_instants
 from .invalid import name_some
 from .manifest import TypeSpec
+from .scalars import compile_any
 from .types import dtype_kind
 
 _JSON: dict[str, set[type]] = {"int": {int}, "float": {float, int}, "bool": {bool}, "str": {str}}
@@ -109,7 +110,7 @@ def _compile_extension(column: TypeSpec) -> Convert:
 
 
 def _compile_narrow(dtype: str) -> Convert:
-    return compile_elements({"dtype": dtype}, lambda spec: lambda value, field: value)
+    return compile_elements({"dtype": dtype}, compile_any)
 
 
 def make_dtype(column: TypeSpec) -> Any:

@@ -40,7 +40,7 @@ def compile_union(spec: TypeSpec, compile_: Compile) -> Decoder:
     return decode
 
 
-def compile_literal(spec: TypeSpec, compile_: Compile) -> Decoder:
+def compile_literal(spec: TypeSpec, _compile: Compile) -> Decoder:
     """Take one of some values; `true` is not `1`."""
     values = spec["values"]
     expected = spec_name(spec)
@@ -154,7 +154,7 @@ def _compile_key(spec: TypeSpec, compile_: Compile) -> Decoder:
     return decode_text
 
 
-def compile_enum(spec: TypeSpec, compile_: Compile, find_class: FindClass) -> Decoder:
+def compile_enum(spec: TypeSpec, _compile: Compile, find_class: FindClass) -> Decoder:
     """Take a member's value, or its name."""
     members = find_class(spec["class"]).__members__
     expected = spec_name(spec)

@@ -97,17 +97,18 @@ def compile_decoder(entry: Entry, find_class: FindClass = find_class) -> Callabl
             if value is not _MISSING:
                 arguments[name] = decode_value(value, name)
             elif required:
-                _refuse_names(request, name)
+                raise _refuse_names(request, names, name)
         if len(arguments) != len(request):
-            _refuse_names(request, None)
+            raise _refuse_names(request, names)
         return arguments
 
-    def _refuse_names(request: dict[str, object], missing: str | None) -> None:
-        for name in request:
-            if name not in names:
-                expected = f"the arguments {name_some(names, 12)}" if names else "no arguments"
-                raise InvalidInput(str(name), expected, name_unknown(name, names))
-        if missing is not None:
-            raise InvalidInput(missing, "a value: the argument is required", "nothing")
-
     return decode
+
+
+def _refuse_names(request: dict[str, object], names: list[str], missing: str = "") -> InvalidInput:
+    """Name an unknown argument, which is often what is missing under another name, or else the missing one."""
+    for name in request:
+        if name not in names:
+            expected = f"the arguments {name_some(names, 12)}" if names else "no arguments"
+            return InvalidInput(name, expected, name_unknown(name, names))
+    return InvalidInput(missing, "a value: the argument is required", "nothing")

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .plain import class_name
+
 _LENGTH = 400
 _NAMES = 24
 _DEPTH = 6
@@ -59,11 +61,7 @@ def _elements(values: Iterable[Any], depth: int) -> str:
 
 
 def _name(value: object) -> str:
-    """Name a class; one of the notebook is `__main__` there and `service` in the service, so its module is left out."""
-    kind = type(value)
-    if kind.__module__ in ("builtins", "__main__", "service"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return class_name(type(value))
 
 
 def _describe_numpy(value: Any) -> str | None:

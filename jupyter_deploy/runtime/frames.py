@@ -57,19 +57,20 @@ class FrameReader:
         names = self.names
         key = self.index if rows and type(rows[0]) is dict and self.index in rows[0] else None
         width = len(names) + (key is not None)
+        known = names if key is None else [*names, key]
+        if any(type(row) is not dict or len(row) != width for row in rows):
+            raise self._refuse_records(rows, field, known)
         try:
-            if any(type(row) is not dict or len(row) != width for row in rows):
-                raise KeyError
-            columns = [[row[name] for row in rows] for name in names]
-            index = None if key is None else [row[key] for row in rows]
+            columns = [[row[name] for row in rows] for name in known]
         except KeyError:
-            raise self._refuse_records(rows, field, names if key is None else [*names, key]) from None
-        return columns, index, len(rows)
+            raise self._refuse_records(rows, field, known) from None
+        return columns[: len(names)], None if key is None else columns[-1], len(rows)
 
     def _refuse_records(self, rows: list[Any], field: str, known: list[str]) -> InvalidInput:
         for number, row in enumerate(rows):
             if type(row) is not dict:
-                return InvalidInput(f"{field}[{number}]", f"a record with the columns {name_some(known)}", name_found(row))
+                expected = f"a record with the columns {name_some(known)}"
+                return InvalidInput(f"{field}[{number}]", expected, name_found(row))
             error = self._refuse_names(row, known, f"{field}[{number}]")
             if error is not None:
                 return error
@@ -173,7 +174,7 @@ def _compile_refuse(spec: TypeSpec, compile_: Compile) -> Callable[[Columns, str
         for column, convert, values in zip(spec["columns"], converts, columns, strict=True):
             try:
                 convert(values)
-            except FAILURES:
+            except FAILURES:  # noqa: PERF203 - only run once something is wrong
                 name = column["name"]
                 return refuse_element(convert, values, lambda row: f"{field}[{row}].{name}", column_name(column))  # noqa: B023 - called at once
         return InvalidInput(field, spec_name(spec), "values that do not fit together")
@@ -186,7 +187,7 @@ def make_labels(spec: TypeSpec) -> Any:
     import pandas as pd
 
     names = [column["name"] for column in spec["columns"]]
-    if names and names == list(range(len(names))) and all(type(name) is int for name in names):
+    if names == list(range(len(names))) and all(type(name) is int for name in names):
         return pd.RangeIndex(len(names))
     return pd.Index(names)
 

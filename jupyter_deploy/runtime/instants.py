@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -58,25 +58,25 @@ def format_duration(nanoseconds: int) -> str:
     return f"{sign}P{text.removesuffix('T')}"
 
 
-def timedelta_nanoseconds(value: datetime.timedelta) -> int:
+def timedelta_nanoseconds(value: dt.timedelta) -> int:
     """Count a `timedelta`'s nanoseconds without going through a float."""
     return (value.days * 86_400 + value.seconds) * 1_000_000_000 + value.microseconds * 1_000
 
 
-def parse_datetime(text: str) -> datetime.datetime:
+def parse_datetime(text: str) -> dt.datetime:
     """Read an ISO 8601 date and time (raises `ValueError`); Python 3.10 alone would refuse `Z` and short fractions."""
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an ISO 8601 date and time")
     day, clock, zulu, sign, hours, minutes = match.groups()
     clock, _, fraction = (clock or "00:00").partition(".")
-    value = datetime.datetime.fromisoformat(f"{day}T{clock}")
+    value = dt.datetime.fromisoformat(f"{day}T{clock}")
     value = value.replace(microsecond=int(fraction.ljust(6, "0")[:6] or "0"))
     if zulu:
-        return value.replace(tzinfo=datetime.timezone.utc)
+        return value.replace(tzinfo=dt.timezone.utc)
     if sign:
-        offset = datetime.timedelta(hours=int(hours), minutes=int(minutes))
-        return value.replace(tzinfo=datetime.timezone(-offset if sign == "-" else offset))
+        offset = dt.timedelta(hours=int(hours), minutes=int(minutes))
+        return value.replace(tzinfo=dt.timezone(-offset if sign == "-" else offset))
     return value
 
 

@@ -20,7 +20,7 @@ class InvalidInput(ValueError):
     """
 
     def __init__(self, field: str, expected: str, found: str) -> None:
-        super().__init__(f"{field}: expected {expected}, found {found}" if field else f"expected {expected}, found {found}")
+        super().__init__(f"{field or 'the request'}: expected {expected}, found {found}")
         self.field = field
         self.expected = expected
         self.found = found

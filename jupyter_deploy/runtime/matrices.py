@@ -111,7 +111,7 @@ def _plain_frame(frame: Any) -> list[dict[str, Any]]:
         levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
         unnamed = "level_{}" if len(levels) > 1 else "index"
         names[:0] = [
-            unnamed.format(number) if level.name is None else plain_key(level.name) for number, level in enumerate(levels)
+            unnamed.format(number) if name is None else plain_key(name) for number, name in enumerate(frame.index.names)
         ]
         columns = [plain_column(level) for level in levels]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -120,7 +120,7 @@ def _plain_frame(frame: Any) -> list[dict[str, Any]]:
     for number in range(frame.shape[1]):
         try:
             columns.append(plain_column(frame.iloc[:, number]))
-        except CannotEncode as error:
+        except CannotEncode as error:  # noqa: PERF203 - the error names the column
             raise error.inside(plain_key(frame.columns[number])) from None
     if not columns:
         return [{} for _ in range(len(frame))]

@@ -6,7 +6,7 @@ import base64
 import collections
 import collections.abc
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
@@ -80,7 +80,13 @@ def _refuse(value: object) -> CannotEncode:
         advice = "return the real and the imaginary part"
     elif hasattr(value, "savefig") or hasattr(value, "save"):
         advice = "save it to a buffer and return the bytes instead"
-    return CannotEncode("", f"a {type(value).__module__}.{type(value).__qualname__}", advice)
+    return CannotEncode("", f"of type {class_name(type(value))}", advice)
+
+
+def class_name(kind: type) -> str:
+    """Name a class; one of the notebook is `__main__` there and `service` in the service, so its module is left out."""
+    bare = kind.__module__ in ("builtins", "__main__", "service")
+    return kind.__qualname__ if bare else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def plain_float(value: float) -> float | str | None:
@@ -145,12 +151,12 @@ def _plain_tuple(value: tuple[Any, ...]) -> Any:
     return _plain_list(value)
 
 
-def _plain_moment(value: datetime.date | datetime.time) -> str | None:
+def _plain_moment(value: dt.date | dt.time) -> str | None:
     # NaT is a datetime that is not equal to itself
-    return value.isoformat() if value == value else None  # noqa: PLR0124 - see above
+    return value.isoformat() if value == value else None
 
 
-def _plain_timedelta(value: datetime.timedelta) -> str:
+def _plain_timedelta(value: dt.timedelta) -> str:
     return format_duration(timedelta_nanoseconds(value))
 
 
@@ -174,8 +180,8 @@ _KINDS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (str, lambda value: str.__str__(value)),
     (int, int),
     (float, plain_float),
-    ((datetime.date, datetime.time), _plain_moment),
-    (datetime.timedelta, _plain_timedelta),
+    ((dt.date, dt.time), _plain_moment),
+    (dt.timedelta, _plain_timedelta),
     ((bytes, bytearray, memoryview), _plain_bytes),
     ((decimal.Decimal, uuid.UUID), str),
     (tuple, _plain_tuple),

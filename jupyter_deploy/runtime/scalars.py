@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import decimal
 import uuid
 from collections.abc import Callable
@@ -21,12 +21,12 @@ INFINITIES = {"Infinity": float("inf"), "-Infinity": float("-inf")}
 """JSON has no numbers for these; NaN is `null`."""
 
 
-def compile_any(spec: TypeSpec) -> Decoder:
+def compile_any(_spec: TypeSpec) -> Decoder:
     """Pass JSON through."""
-    return lambda value, field: value
+    return lambda value, _field: value
 
 
-def compile_none(spec: TypeSpec) -> Decoder:
+def compile_none(_spec: TypeSpec) -> Decoder:
     """Take `null`."""
 
     def decode(value: object, field: str) -> None:
@@ -96,12 +96,12 @@ def compile_bytes(spec: TypeSpec) -> Decoder:
 
 def compile_date(spec: TypeSpec) -> Decoder:
     """Take an ISO 8601 day."""
-    return _compile_text(spec, datetime.date.fromisoformat)
+    return _compile_text(spec, dt.date.fromisoformat)
 
 
 def compile_time(spec: TypeSpec) -> Decoder:
     """Take an ISO 8601 time of the day."""
-    return _compile_text(spec, datetime.time.fromisoformat)
+    return _compile_text(spec, dt.time.fromisoformat)
 
 
 def compile_decimal(spec: TypeSpec) -> Decoder:
@@ -130,7 +130,7 @@ def compile_datetime(spec: TypeSpec) -> Decoder:
     zone = timezone(spec["tz"]) if spec.get("tz") else None
     any_zone = "tz" not in spec
 
-    def parse(text: str) -> datetime.datetime:
+    def parse(text: str) -> dt.datetime:
         value = parse_datetime(text)
         if any_zone:
             return value
@@ -156,11 +156,11 @@ def _timestamp_parser(spec: TypeSpec) -> Callable[[str], Any]:
     return parse
 
 
-def timezone(name: str) -> datetime.tzinfo:
+def timezone(name: str) -> dt.tzinfo:
     """Give the time zone of a name: `UTC`, `UTC+02:00`, `Europe/Berlin`."""
     if name.startswith("UTC"):
         parsed = parse_datetime(f"2000-01-01T00:00:00{name.removeprefix('UTC') or 'Z'}").tzinfo
-        return cast("datetime.tzinfo", parsed)
+        return cast("dt.tzinfo", parsed)
     import zoneinfo
 
     return zoneinfo.ZoneInfo(name)
@@ -173,4 +173,4 @@ def compile_timedelta(spec: TypeSpec) -> Decoder:
 
         unit = spec.get("unit", "ns")
         return _compile_text(spec, lambda text: pd.Timedelta(parse_duration(text), "ns").as_unit(unit))
-    return _compile_text(spec, lambda text: datetime.timedelta(microseconds=parse_duration(text) // 1000))
+    return _compile_text(spec, lambda text: dt.timedelta(microseconds=parse_duration(text) // 1000))

@@ -249,7 +249,7 @@ def _frame_schema(spec: TypeSpec) -> dict[str, Any]:
 
 _SCHEMAS: dict[str, Callable[[TypeSpec], dict[str, Any]]] = {
     "float": lambda spec: _number_schema(spec.get("nullable")),
-    "datetime": lambda spec: {"type": "string", "format": "date-time"},
+    "datetime": lambda _spec: {"type": "string", "format": "date-time"},
     "optional": lambda spec: _or_null(json_schema(spec["of"]), nullable=True),
     "union": lambda spec: {"anyOf": [json_schema(each) for each in spec["of"]]},
     "literal": lambda spec: {"enum": spec["values"]},
