@@ -13,13 +13,12 @@ from typing import Any
 from .cells import convert_cells, read_cells
 from .invalid import InvalidInput, name_found, name_some
 from .manifest import Entry, TypeSpec
+from .shapes import depth_of, rank_of, take_rows, unwrap
 from .tensors import Tensor, parse_tensors
 from .types import index_key
 
 Params = Mapping[str, object] | None
 """Further arguments by name, the same for every call."""
-
-RECORDS = ("dict", "object")
 
 
 @dataclass(frozen=True)
@@ -30,35 +29,6 @@ class Calls:
     """The keyword arguments of each call."""
     many: bool
     """Each row or instance is a call of its own, so the answer is the list of their results."""
-
-
-def take_rows(spec: TypeSpec) -> str | None:
-    """Say how a type takes a table, if it does.
-
-    `frame`: all of it; `records`: a list of objects; `rows`: a list of lists; `column`: its only column;
-    `row`: one row a call; `record`: one row a call, as an object.
-    """
-    kind = spec["kind"]
-    if kind == "optional":
-        return take_rows(spec["of"])
-    if kind == "any":
-        return "records"
-    if kind in ("array", "tensor"):
-        return {0: None, 1: "column" if spec["shape"] == [-1] else "row"}.get(len(spec["shape"]), "rows")
-    if kind == "series":
-        return "record" if spec.get("labels") else "column"
-    if kind in ("list", "set", "tuple"):
-        return _take_elements(spec)
-    return {"frame": "frame", "dict": "record", "object": "record"}.get(kind)
-
-
-def _take_elements(spec: TypeSpec) -> str:
-    if "of" not in spec:
-        return "row"
-    inner = spec["of"]["kind"]
-    if inner in (*RECORDS, "any"):
-        return "records"
-    return "rows" if inner in ("list", "tuple", "set", "array", "tensor", "series") else "column"
 
 
 class FormDecoder:
@@ -119,7 +89,7 @@ class FormDecoder:
         The first line names the columns. It may be missing if all cells are numbers, which are then in the
         notebook's order. A first column without a name, which pandas writes for an index, is the index.
         """
-        spec = _unwrap(self.types[self.target]) if self.target is not None else None
+        spec = unwrap(self.types[self.target]) if self.target is not None else None
         names, rows = read_cells(text, self._column_names())
         index = None
         key = index_key(spec) if spec is not None and self.take == "frame" else None
@@ -136,7 +106,7 @@ class FormDecoder:
         """Name the columns that a table has for this entry; empty if it may have any."""
         if self.target is None:
             return list(self.types)
-        spec = _unwrap(self.types[self.target])
+        spec = unwrap(self.types[self.target])
         spec = spec["of"] if self.take == "records" and spec["kind"] != "any" else spec
         columns = spec.get("columns") or spec.get("fields") or ()
         return [str(label) for label in spec.get("labels") or ()] or [str(column["name"]) for column in columns]
@@ -146,7 +116,7 @@ class FormDecoder:
         anything: TypeSpec = {"kind": "any"}
         if self.target is None:
             return self.types.get(name, anything)
-        spec = _unwrap(self.types[self.target])
+        spec = unwrap(self.types[self.target])
         while spec["kind"] in ("list", "set", "tuple") and "of" in spec:
             spec = spec["of"]
         for column in spec.get("columns") or spec.get("fields") or ():
@@ -209,18 +179,18 @@ class FormDecoder:
             return False
         if self.target is None:
             return len(self.types) == 1
-        return self.take not in ("record", "records") or _rank(self.types[self.target]) is not None
+        return self.take not in ("record", "records") or rank_of(self.types[self.target]) is not None
 
     def _call_tensors(self, tensors: Sequence[Tensor]) -> Calls:
         """Call once, or once for each element of the first dimension where tensors have one more than arguments."""
         single: dict[str, Any] = {}
         batched: dict[str, list[Any]] = {}
         for tensor in tensors:
-            spec = _unwrap(self.types[tensor.name])
+            spec = unwrap(self.types[tensor.name])
             if spec["kind"] == "frame":
                 single[tensor.name] = self._frame_json(spec, tensor.rows())
                 continue
-            rank = _rank(spec)
+            rank = rank_of(spec)
             nested = tensor.nested(rank)
             if rank is None or tensor.rank(rank) <= rank:
                 single[tensor.name] = nested
@@ -258,11 +228,11 @@ class FormDecoder:
                 if len(row) != len(names):
                     raise InvalidInput(f"instances[{number}]", f"a list of {name_some(names, 12)}", name_found(row))
             return self._call_each([dict(zip(names, row, strict=True)) for row in rows], params, "instances")
-        spec = _unwrap(self.types[self.target])
+        spec = unwrap(self.types[self.target])
         if self.take == "frame":
             return self._call_once(self._frame_json(spec, rows), params)
-        rank = _rank(spec)
-        if self.take in ("row", "record", "column") or (rank is not None and _depth(rows) > rank):
+        rank = rank_of(spec)
+        if self.take in ("row", "record", "column") or (rank is not None and depth_of(rows) > rank):
             return self._call_each([{self.target: row} for row in rows], params, "instances")
         return self._call_once(rows, params)
 
@@ -285,30 +255,3 @@ class FormDecoder:
             except InvalidInput as error:  # noqa: PERF203 - the number of the request belongs into the error
                 raise InvalidInput(f"{field}[{number}].{error.field}", error.expected, error.found) from error
         return Calls(tuple(arguments), many=True)
-
-
-def _unwrap(spec: TypeSpec) -> TypeSpec:
-    inner: TypeSpec = spec["of"] if spec["kind"] == "optional" else spec
-    return inner
-
-
-def _rank(spec: TypeSpec) -> int | None:
-    """Count the nested lists in a type's JSON; None if that is open."""
-    spec = _unwrap(spec)
-    kind = spec["kind"]
-    if kind in ("array", "tensor"):
-        return len(spec["shape"])
-    if kind in ("any", "dict", "object", "union", "frame"):
-        return None
-    if kind in ("list", "set", "tuple"):
-        inner = _rank(spec["of"]) if "of" in spec else 0
-        return None if inner is None else inner + 1
-    return 1 if kind == "series" else 0
-
-
-def _depth(value: Any) -> int:
-    depth = 0
-    while type(value) is list:
-        depth += 1
-        value = value[0] if value else None
-    return depth
