@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.capture.schema import write_argument
 from jupyter_deploy.errors import ServiceError, UsageError
 from jupyter_deploy.metrics import Sample
 from jupyter_deploy.recipe import Release
@@ -126,7 +127,10 @@ class Endpoint:
     def _bind(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) > len(entry.parameters):
             raise UsageError(f"{entry.name} takes {len(entry.parameters)} arguments, found {len(args)}")
-        return {**{parameter.name: value for parameter, value in zip(entry.parameters, args, strict=False)}, **kwargs}
+        named = {**{parameter.name: value for parameter, value in zip(entry.parameters, args, strict=False)}, **kwargs}
+        tables = {parameter.name: parameter.type for parameter in entry.parameters
+                  if hasattr(named.get(parameter.name), "iloc")}
+        return named | {name: write_argument(spec, named[name]) for name, spec in tables.items()}
 
     def metrics(self) -> Metrics:
         """Give what it did in the last minutes."""

@@ -142,7 +142,7 @@ def value_to_request(parameters: Sequence[Parameter], arguments: Mapping[str, An
     request = {}
     for name, value in arguments.items():
         try:
-            request[name] = _write_argument(types[name], value)
+            request[name] = write_argument(types[name], value)
             # read it as a service does, so that an integer of more than 64 bits is found out here
             sent = orjson.loads(orjson.dumps(request[name]))
             decode.compile_type_decoder(types[name], find_class)(sent, name)
@@ -157,10 +157,13 @@ def value_to_request(parameters: Sequence[Parameter], arguments: Mapping[str, An
     return request
 
 
-def _write_argument(spec: TypeSpec, value: Any) -> Any:
-    """Write a value as JSON; a frame or a series with an index of its own takes the form that carries it."""
+def write_argument(spec: TypeSpec, value: Any) -> Any:
+    """Write a value as JSON; a frame or a series with an index of its own takes the form that carries it.
+
+    The index of a frame is left out where the service takes none (raises `CannotEncode`).
+    """
     if value is None or spec["kind"] == "optional":
-        return to_json(value) if value is None else _write_argument(spec["of"], value)
+        return to_json(value) if value is None else write_argument(spec["of"], value)
     if spec["kind"] == "series" and spec.get("labels"):
         return dict(zip(spec["labels"], to_json(value), strict=True))
     if spec["kind"] == "series" and spec.get("index"):
@@ -172,7 +175,7 @@ def _write_argument(spec: TypeSpec, value: Any) -> Any:
             "index": to_json(value.index),
             "data": [list(row) for row in zip(*columns, strict=True)],
         }
-    return to_json(value)
+    return to_json(value.reset_index(drop=True) if spec["kind"] == "frame" else value)
 
 
 def find_class(path: str) -> Any:
