@@ -82,6 +82,9 @@ class App:
 
     async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """Read the body, refusing one beyond the limit before it is in memory."""
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            encoding = headers[b"content-encoding"].decode("latin-1")
+            raise Refusal(415, "unsupported_encoding", f"the body should not be compressed, but it is with {encoding}")
         length = headers.get(b"content-length")
         if length is not None and int(length) > self.max_body:
             raise self._too_large()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
+import itertools
 import os
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import GeneratorType, ModuleType
@@ -39,7 +41,9 @@ class ServedEntry:
         self.described = described
         self.decode: Callable[[Any], dict[str, Any]] = compile_decoder(described)
         self.forms = FormDecoder(described, self.decode)
-        yields = inspect.isasyncgenfunction(function)
+        if described.positional:
+            function = by_position(function, described.positional)
+        yields = inspect.isasyncgenfunction(inspect.unwrap(function))
         self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
         self.function = _collect_async(function) if yields else function
         self.seconds = float("inf")
@@ -62,6 +66,17 @@ class ServedEntry:
     def took(self, seconds: float) -> None:
         """Take a call's duration into the running mean."""
         self.seconds = seconds if self.seconds == float("inf") else self.seconds + (seconds - self.seconds) / 8
+
+
+def by_position(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """Let a function be called by name though it takes the arguments called `names` by position only."""
+
+    @functools.wraps(function)
+    def call(**arguments: Any) -> Any:
+        given = list(itertools.takewhile(arguments.__contains__, names))
+        return function(*[arguments.pop(name) for name in given], **arguments)
+
+    return call
 
 
 def _collect_async(function: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable[list[Any]]]:

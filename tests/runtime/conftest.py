@@ -63,7 +63,7 @@ def sleep(seconds):
 
 
 def hang(seconds):
-    time.sleep(seconds)
+    time.sleep(float(seconds))
     return "back"
 
 
@@ -90,6 +90,12 @@ def numbers(n):
 def infer(rows):
     return [{"label": "young" if row.age < 40 else "old", "score": row.income / 1000} for row in rows.itertuples()]
 '''
+
+
+def cell_of(line: str) -> str:
+    """Name the cell that a line of the service came from."""
+    return f"cell 3, line {SERVICE.splitlines().index(line) + 1}"
+
 
 FLOAT: dict[str, Any] = {"kind": "float"}
 INT: dict[str, Any] = {"kind": "int"}

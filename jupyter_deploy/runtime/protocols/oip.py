@@ -61,12 +61,14 @@ def refuse(refusal: Refusal) -> Answer:
 def describe_model(model: str, version: str, entry: ServedEntry) -> dict[str, Any]:
     """Give a model's metadata."""
     parameters = entry.described.parameters
+    # An entry that takes no table is called once for each element of the first dimension.
+    each = [-1] if entry.forms.target is None else []
     return {
         "name": model,
         "versions": [version],
         "platform": PLATFORM,
-        "inputs": [tensor for one in parameters for tensor in describe_tensors(one.name, one.type)],
-        "outputs": describe_tensors("output", entry.described.returns),
+        "inputs": [one for given in parameters for one in describe_tensors(given.name, given.type, each)],
+        "outputs": describe_tensors("output", entry.described.returns, each),
     }
 
 

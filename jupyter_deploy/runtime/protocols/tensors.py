@@ -90,20 +90,23 @@ def _datatype_of_leaves(leaves: list[Any]) -> str:
     return "FP64" if types and types <= {int, float, type(None)} and types != {type(None)} else "BYTES"
 
 
-def describe_tensors(name: str, spec: TypeSpec) -> list[dict[str, Any]]:
-    """Describe the tensors that a type becomes: name, data type and shape, -1 where it varies."""
+def describe_tensors(name: str, spec: TypeSpec, outer: list[int]) -> list[dict[str, Any]]:
+    """Describe the tensors that a type becomes: name, data type and shape, -1 where it varies.
+
+    `outer` are the dimensions before the type's own.
+    """
     kind = spec["kind"]
     if kind == "frame":
         return [
-            {"name": column["name"], "datatype": datatype_of(column["dtype"]), "shape": [-1]}
+            {"name": column["name"], "datatype": datatype_of(column["dtype"]), "shape": [*outer, -1]}
             for column in spec["columns"]
         ]
     if kind == "object":
-        return [one for field in spec["fields"] for one in describe_tensors(field["name"], field["type"])]
+        return [one for field in spec["fields"] for one in describe_tensors(field["name"], field["type"], outer)]
     if kind == "dict":
         return []
     datatype, shape = _describe(spec)
-    return [{"name": name, "datatype": datatype, "shape": shape or [1]}]
+    return [{"name": name, "datatype": datatype, "shape": [*outer, *shape] or [1]}]
 
 
 def _describe(spec: TypeSpec) -> tuple[str, list[int]]:
