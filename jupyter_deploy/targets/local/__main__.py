@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[3])
+# asyncio loads OpenSSL when it can, and does without it when it cannot: 5 MB and 10 ms that no unix socket needs.
+sys.modules["ssl"] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
 
 from jupyter_deploy.targets.local.server import main  # noqa: E402 - only now can it be found
 

@@ -64,7 +64,7 @@ def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> L
     """
     if port is not None:
         try:
-            return Listener(_bind(host, port))
+            return Listener(_bind(host, port, reuse=True))
         except OSError as error:
             raise TargetError(
                 f"cannot listen on {host}, port {port}: {error.strerror}",
@@ -74,19 +74,20 @@ def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> L
         if candidate in avoid:
             continue
         try:
-            return Listener(_bind(host, candidate))
+            # Without address reuse: with it, two sockets may be bound to one port until the first of them listens.
+            return Listener(_bind(host, candidate, reuse=False))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise TargetError(f"cannot listen on {host}, port {candidate}: {error.strerror}") from error
     raise TargetError(f"no port from {FIRST_PORT} to {_LAST_PORT} is free on {host}", advice="choose one with --port")
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, *, reuse: bool) -> socket.socket:
     host = "127.0.0.1" if host == "localhost" else host
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         # A port whose last connections are still in TIME_WAIT can be taken again at once.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
         sock.bind((host, port))
         sock.setblocking(False)
     except OSError:

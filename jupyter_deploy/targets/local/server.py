@@ -6,14 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 import jupyter_deploy
 from jupyter_deploy.errors import DeployError
@@ -99,7 +97,7 @@ class Server:
                 return
 
 
-async def _serve(data: Path, runtime: Path, idle_seconds: float, lock: TextIO, ready: int) -> None:
+async def _serve(data: Path, runtime: Path, idle_seconds: float, lock: int, ready: int) -> None:
     registry = open_registry(registry_path(data))
     supervisor = Supervisor(data, registry, dict(os.environ))
     server = Server(supervisor, idle_seconds)
@@ -110,9 +108,8 @@ async def _serve(data: Path, runtime: Path, idle_seconds: float, lock: TextIO, r
     before = os.umask(0o177)
     listening = await asyncio.start_unix_server(server.talk, path, limit=_LINE_LIMIT)
     os.umask(before)
-    lock.truncate(0)
-    lock.write(json.dumps({"socket": str(path), "pid": os.getpid(), "version": jupyter_deploy.__version__}))
-    lock.flush()
+    os.truncate(lock, 0)
+    os.write(lock, encode({"socket": str(path), "pid": os.getpid(), "version": jupyter_deploy.__version__}))
     supervisor.restore()
     os.write(ready, b"ready\n")
     os.close(ready)
@@ -135,11 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The client waits for this process: the supervisor is nobody's child.
         os._exit(0)
     os.set_inheritable(options.ready, False)
-    with (options.data / LOCK).open("a+") as lock:
-        # One that is just ending holds the lock a moment longer.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            asyncio.run(_serve(options.data, options.runtime, options.idle, lock, options.ready))
-        except DeployError as error:
-            os.write(options.ready, encode(describe_error(error)))
-            sys.exit(1)
+    # Held until the process ends; one that is just ending is waited for.
+    lock = os.open(options.data / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        asyncio.run(_serve(options.data, options.runtime, options.idle, lock, options.ready))
+    except DeployError as error:
+        os.write(options.ready, encode(describe_error(error)))
+        sys.exit(1)

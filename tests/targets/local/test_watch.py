@@ -9,12 +9,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
-from tiny import make_bundle, processes
+from tiny import ENVIRONMENT, make_bundle, processes
 
+from jupyter_deploy.registry import list_samples, open_registry, registry_path
 from jupyter_deploy.targets.local.client import connect
+from jupyter_deploy.targets.local.target import LocalOptions
 
 
 def pid_of(url):
@@ -155,3 +158,24 @@ def test_simultaneous_clients_start_one_supervisor(local):
     assert len(processes(local.folder)) == 1
     for client in clients:
         client.close()
+
+
+def test_what_callers_do_becomes_samples_without_the_proof(local, until):
+    bundle = make_bundle(local.folder, "one")
+    plan = local.target.plan(bundle, name="tiny", environment=ENVIRONMENT, options=LocalOptions())
+    candidate = local.target.stage(plan)
+    assert httpx.post(f"{candidate.url}/answer", json={"x": 1}).status_code == 200
+    url = local.target.apply(plan, candidate, None).url
+    for number in range(7):
+        assert httpx.post(f"{url}/answer", json={"x": number}).status_code == 200
+
+    def requests():
+        with closing(open_registry(registry_path())) as registry:
+            return sum(sample.requests for sample in list_samples(registry, "tiny", 0.0))
+
+    until(lambda: requests() == 7)
+    assert local.deploy("two").version != plan.version
+    for number in range(3):
+        assert httpx.post(f"{url}/answer", json={"x": number}).status_code == 200
+    until(lambda: requests() == 10)
+    assert 'code="200"' in httpx.get(f"{url}/metrics").text
