@@ -63,7 +63,8 @@ class Metrics:
 class Endpoint:
     """A deployment that answers."""
 
-    def __init__(self, name: str, *, target: Target, api_key: str | None = None, release: Release | None = None) -> None:
+    def __init__(self, name: str, *, target: Target, api_key: str | None = None,
+                 release: Release | None = None) -> None:
         self.name = name
         self.release = release
         """What `%deploy` did, when this endpoint came from it."""
@@ -103,7 +104,8 @@ class Endpoint:
             with urllib.request.urlopen(request) as response:  # noqa: S310
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
-            raise ServiceError(f"{chosen.name} answered {error.code}: {_error_text(error.read())}", where=self.url) from None
+            text = _error_text(error.read())
+            raise ServiceError(f"{chosen.name} answered {error.code}: {text}", where=self.url) from None
         except urllib.error.URLError as error:
             raise ServiceError(f"{self.name} does not answer: {error.reason}", where=self.url,
                                advice=f"%deploy --logs {self.name} shows why") from None
@@ -153,7 +155,7 @@ class Endpoint:
     def __repr__(self) -> str:
         return "\n".join(f"{key:<9}{value}" for key, value in self._rows())
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """Show it in a notebook as a table with links, elsewhere as text."""
         return {"text/plain": repr(self), "text/html": self._html()}
 

@@ -22,6 +22,8 @@ from jupyter_deploy.recipe import DeployOptions
 
 _FIRST = "%load_ext jupyter_deploy"
 _TAG = "nbdeploy-injected"
+_QUIET = "--IPKernelApp.log_level=ERROR"
+"""Keeps a kernel's advice about its own transport off the user's screen."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,11 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions) -
     with tempfile.TemporaryDirectory(prefix="nbdeploy-") as folder:
         result = Path(folder) / "result.json"
         variables = {NOTEBOOK: str(run.notebook.resolve()), RESULT: str(result), OVERRIDES: _overrides(options)}
-        with _environment(variables):
-            _execute(_inject(document, names), run, Path(folder) / "executed.ipynb")
+        try:
+            with _environment(variables):
+                _execute(_inject(document, names), run, Path(folder) / "executed.ipynb")
+        except ExecutionFailed as error:
+            raise _add_live(error, result) from error
         if not result.exists():
             raise ExecutionFailed("the notebook ran, but nothing was deployed", where=str(run.notebook))
         outcome: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
@@ -75,7 +80,8 @@ def _load(run: Run) -> Any:
     language = document.metadata.get("kernelspec", {}).get("language") or document.metadata.get(
         "language_info", {}).get("name", "python")
     if language.lower() != "python":
-        raise NotebookError(f"only Python notebooks can be deployed; this one is in {language}", where=str(run.notebook))
+        raise NotebookError(f"only Python notebooks can be deployed; this one is in {language}",
+                            where=str(run.notebook))
     if run.parameters:
         _check_parameters(run)
     return document
@@ -92,14 +98,15 @@ def _check_parameters(run: Run) -> None:
 
 
 def _inject(document: Any, names: Sequence[str]) -> Any:
-    """Add our cells to a copy of the document: the extension first, a deployment last unless the notebook has its own."""
+    """Add to a copy of the document what it lacks: the extension at its beginning, a deployment at its end."""
     from nbformat.v4 import new_code_cell
 
     ours = copy.deepcopy(document)
     own = any(line.lstrip().startswith(("%deploy", "%%deploy")) or "= %deploy" in line
               for cell in ours.cells if cell.cell_type == "code" for line in cell.source.splitlines())
     metadata = {"tags": [_TAG]}
-    ours.cells.insert(0, new_code_cell(_FIRST, metadata=metadata))
+    if not any(_FIRST in cell.source for cell in ours.cells if cell.cell_type == "code"):
+        ours.cells.insert(0, new_code_cell(_FIRST, metadata=metadata))
     if names or not own:
         ours.cells.append(new_code_cell(f"%deploy {shlex.join(names)}", metadata=metadata))
     return ours
@@ -137,22 +144,33 @@ def _execute(document: Any, run: Run, fallback: Path) -> None:
         papermill.execute_notebook(
             document, str(run.output or fallback), parameters=dict(run.parameters), kernel_name=run.kernel,
             cwd=str(run.notebook.resolve().parent), progress_bar=sys.stderr.isatty(), log_output=False,
-            start_timeout=run.start_timeout, execution_timeout=run.cell_timeout)
+            start_timeout=run.start_timeout, execution_timeout=run.cell_timeout, extra_arguments=[_QUIET])
     except PapermillExecutionError as error:
-        raise _describe_failure(error, document, run) from error
+        raise _describe_failure(error, run) from error
     except DeadKernelError as error:
-        raise ExecutionFailed("the kernel died while the notebook ran", where=str(run.notebook),
-                              advice="often it ran out of memory; run the notebook in JupyterLab to see where") from error
+        raise ExecutionFailed(
+            "the kernel died while the notebook ran", where=str(run.notebook),
+            advice="often it ran out of memory; run the notebook in JupyterLab to see where") from error
     except PapermillException as error:
         raise NotebookError(f"papermill cannot run the notebook: {error}", where=str(run.notebook)) from error
     except Exception as error:
         if type(error).__name__ == "NoSuchKernel":
-            raise NotebookError(f"there is no kernel {error}", where=str(run.notebook),
-                                advice="jupyter kernelspec list shows those there are; choose one with --kernel") from error
+            raise NotebookError(
+                f"there is no kernel {error}", where=str(run.notebook),
+                advice="jupyter kernelspec list shows those there are; choose one with --kernel") from error
         raise
 
 
-def _describe_failure(error: Any, document: Any, run: Run) -> DeployError:
+def _add_live(error: ExecutionFailed, result: Path) -> ExecutionFailed:
+    """Say so when a cell failed only after the deployment: it stays live."""
+    if not result.exists():
+        return error
+    outcome = json.loads(result.read_text(encoding="utf-8"))
+    return ExecutionFailed(error.message, where=error.where, advice=f"{outcome['name']} went live before that, at "
+                           f"{outcome['url']}" + (f"; {error.advice}" if error.advice else ""))
+
+
+def _describe_failure(error: Any, run: Run) -> DeployError:
     name = str(error.ename)
     if _FIRST in str(error.source) and name in ("ModuleNotFoundError", "ImportError"):
         return ExecutionFailed("the notebook's kernel does not have nbdeploy", where=str(run.notebook),
@@ -161,5 +179,5 @@ def _describe_failure(error: Any, document: Any, run: Run) -> DeployError:
     if str(error.source).startswith("%deploy") or "jupyter_deploy" in "".join(error.traceback):
         return ExecutionFailed(f"{name}: {error.evalue}")
     trace = "\n".join(error.traceback)
-    return ExecutionFailed(f"cell [{error.exec_count}] failed: {name}: {error.evalue}\n{trace}", where=str(run.notebook),
-                           advice=kept)
+    return ExecutionFailed(f"cell [{error.exec_count}] failed: {name}: {error.evalue}\n{trace}",
+                           where=str(run.notebook), advice=kept)

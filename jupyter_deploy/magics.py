@@ -21,7 +21,7 @@ from jupyter_deploy.errors import DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import Parser, add_deploy_options, read_deploy_options
 from jupyter_deploy.recipe import DeployOptions, deploy, make_plan, package
-from jupyter_deploy.report import describe_plan, summarise
+from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.targets.target import find_target
 
 RESULT = "NBDEPLOY_RESULT"
@@ -55,6 +55,8 @@ def build_parser() -> Parser:
 @magics_class
 class DeployMagics(Magics):
     """Holds the magic and the recorder of golden calls."""
+
+    shell: Any
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
@@ -117,12 +119,19 @@ class DeployMagics(Magics):
         sys.stdout.write(describe_plan(packaged, plan) + "\n")
 
     def _go_live(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
-        release = deploy(kernel, options, _print_stage, self.recorder)
-        for finding in release.packaged.capture.findings:
-            sys.stderr.write(f"warning: {finding}\n")
+        stages: list[Stage] = []
+
+        def report(name: str, text: str, seconds: float) -> None:
+            stages.append(Stage(name, text, seconds))
+            _print_stage(name, text, seconds)
+
+        release = deploy(kernel, options, report, self.recorder)
+        for warning in list_warnings(release.packaged):
+            sys.stderr.write(f"warning: {warning}\n")
         if RESULT in os.environ:
-            Path(os.environ[RESULT]).write_text(json.dumps(summarise(release)), encoding="utf-8")
-        return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key, release=release)
+            Path(os.environ[RESULT]).write_text(json.dumps(summarise(release, stages)), encoding="utf-8")
+        return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key,
+                        release=release)
 
 
 def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
@@ -157,7 +166,7 @@ def _do_verb(verb: str, name: Any, target: str) -> Metrics | Endpoint | None:
 
 
 def _print_stage(stage: str, text: str, seconds: float) -> None:
-    sys.stdout.write(f"  {stage:<14} {text:<60} {seconds:6.2f} s\n")
+    sys.stdout.write(f"{Stage(stage, text, seconds)}\n")
     sys.stdout.flush()
 
 

@@ -72,14 +72,14 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     """Capture a service and write its bundle (raises `DeployError`)."""
     with _stage(report, "capture") as said:
         captured = capture(kernel, options, recorder, cache=data_dir() / "cache")
-        said.append(f"{len(captured.code.pieces)} definitions, {len(captured.code.state)} values, "
-                    f"{len(captured.golden)} golden calls")
+        said.append(", ".join([count(len(captured.code.pieces), "definition"), count(len(captured.code.state), "value"),
+                               count(len(captured.golden), "golden call")]))
     with _stage(report, "requirements") as said:
         requirements = resolve(captured.imports, cache=data_dir() / "cache")
-        said.append(f"{len(requirements.distributions)} packages")
+        said.append(count(len(requirements.distributions), "package"))
     with _stage(report, "bundle") as said:
         bundle = write_bundle(captured, requirements, data_dir() / "bundles")
-        said.append(f"version {bundle.version}, {_bytes(bundle.size)}")
+        said.append(f"version {bundle.version}, {format_size(bundle.size)}")
     return Packaged(captured, requirements, bundle)
 
 
@@ -195,8 +195,14 @@ def _stage(report: Report, name: str) -> Iterator[list[str]]:
     report(name, "".join(said), time.perf_counter() - started)
 
 
-def _bytes(count: int) -> str:
-    size = float(count)
+def count(number: int, noun: str) -> str:
+    """Write `1 value`, `2 values`."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
+def format_size(bytes_: int) -> str:
+    """Write a number of bytes for people: `512 B`, `3.4 kB`."""
+    size = float(bytes_)
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"

@@ -1,11 +1,29 @@
-"""What was captured and why, as text for people."""
+"""What was captured and why, as text for people and as JSON for programs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
 from jupyter_deploy.capture.capture import Capture
-from jupyter_deploy.recipe import Packaged, Release
+from jupyter_deploy.capture.slice import Piece
+from jupyter_deploy.recipe import Packaged, Release, format_size
 from jupyter_deploy.requirements import Requirements
 from jupyter_deploy.targets.target import Plan
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage of the recipe."""
+
+    name: str
+    text: str
+    """What came of it."""
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"  {self.name:<14} {self.text:<60} {self.seconds:6.2f} s"
 
 
 def describe_packaged(packaged: Packaged) -> str:
@@ -14,26 +32,40 @@ def describe_packaged(packaged: Packaged) -> str:
     return "\n".join([
         *_section("entries", [f"POST /{entry.name}({', '.join(one.name for one in entry.parameters)})"
                               for entry in captured.entries]),
-        *_section("code", [f"{piece.name:<24} {piece.kind:<9} {piece.reason}" + (f"   {piece.cell}" if piece.cell else "")
-                           for piece in captured.code.pieces if piece.reason and piece.kind != "state"]),
-        *_section("state", _state_lines(captured)),
-        *_section("files", [f"{path:<24} {len(data)} bytes" for path, data in
-                            [*captured.local.files.items(), *captured.code.data.items()]]),
+        *_section("code", [f"{piece.name:<24} {piece.kind:<9} {piece.reason}   {piece.cell or ''}".rstrip()
+                           for piece in _code(captured)]),
+        *_section("state", [f"{one['name']:<24} {format_size(one['size']):>9}  {one['format']:<7} {one['type']}"
+                            f"   {one['reason']}" for one in _state(captured)]),
+        *_section("files", [f"{one['path']:<24} {format_size(one['size']):>9}" for one in _files(captured)]),
         *_section("packages", describe_requirements(packaged.requirements)),
         *_section("golden calls", [f"{entry:<24} {golden.source}" for entry, golden in captured.golden]),
-        *_section("warnings", [str(finding) for finding in captured.findings]),
+        *_section("warnings", list_warnings(packaged)),
     ])
 
 
-def _state_lines(captured: Capture) -> list[str]:
+def _code(captured: Capture) -> list[Piece]:
+    return [piece for piece in captured.code.pieces if piece.reason and piece.kind != "state"]
+
+
+def _state(captured: Capture) -> list[dict[str, Any]]:
     reasons = {piece.name: piece.reason for piece in captured.code.pieces}
-    return [f"{name:<24} {value.size:>10} bytes  {value.format:<7} {value.type}   {reasons[name]}"
+    return [{"name": name, "type": value.type, "format": value.format, "size": value.size, "reason": reasons[name]}
             for name, value in sorted(captured.code.state.items())]
+
+
+def _files(captured: Capture) -> list[dict[str, Any]]:
+    return [{"path": path, "size": len(data)}
+            for path, data in [*captured.local.files.items(), *captured.code.data.items()]]
 
 
 def describe_requirements(requirements: Requirements) -> list[str]:
     """Give a line for each distribution, with the reason why it is there."""
     return [f"{one.name + '==' + one.version:<32} {one.reason}" for one in requirements.distributions]
+
+
+def list_warnings(packaged: Packaged) -> list[str]:
+    """Give what the author should know: about the code and about the packages."""
+    return [*map(str, packaged.capture.findings), *packaged.requirements.warnings]
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
@@ -46,9 +78,9 @@ def describe_plan(packaged: Packaged, plan: Plan) -> str:
     return "\n".join([describe_packaged(packaged), *steps, "", packaged.capture.text])
 
 
-def summarise(release: Release) -> dict[str, object]:
+def summarise(release: Release, stages: Sequence[Stage]) -> dict[str, Any]:
     """Give what `--json` prints."""
-    deployment = release.deployment
+    deployment, packaged = release.deployment, release.packaged
     return {
         "name": deployment.name,
         "version": deployment.version,
@@ -56,6 +88,15 @@ def summarise(release: Release) -> dict[str, object]:
         "target": deployment.target,
         "proof": release.proof.dump(),
         "seconds": round(release.seconds, 3),
-        "entries": [entry.name for entry in release.packaged.capture.entries],
-        "warnings": [str(finding) for finding in release.packaged.capture.findings],
+        "stages": [asdict(stage) for stage in stages],
+        "bundle": str(packaged.bundle.folder),
+        "entries": [entry.name for entry in packaged.capture.entries],
+        "golden": [{"entry": entry, "source": golden.source} for entry, golden in packaged.capture.golden],
+        "code": [{"name": piece.name, "kind": piece.kind, "reason": piece.reason, "cell": piece.cell}
+                 for piece in _code(packaged.capture)],
+        "state": _state(packaged.capture),
+        "files": _files(packaged.capture),
+        "packages": [{"name": one.name, "version": one.version, "reason": one.reason}
+                     for one in packaged.requirements.distributions],
+        "warnings": list_warnings(packaged),
     }
