@@ -72,7 +72,8 @@ def _observe_scalars(values: list[Any]) -> TypeSpec:
 
 def _observe_arrays(values: list[Any]) -> TypeSpec:
     flat = np.concatenate([value.ravel() for value in values])
-    return {"kind": "array", **_elements(flat), "shape": _shape(values)}
+    # concatenating turns a foreign byte order into the native one
+    return {"kind": "array", **_elements(flat), "dtype": _dtype_name(values[0].dtype), "shape": _shape(values)}
 
 
 def _observe_tensors(values: list[Any]) -> TypeSpec:
