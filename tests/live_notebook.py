@@ -26,7 +26,8 @@ class LiveNotebook:
         self.path = folder / "notebook.ipynb"
         self.cells: list[Any] = []
         self.manager = KernelManager(kernel_name="python3")
-        environment = {**os.environ, "NBDEPLOY_NOTEBOOK": str(self.path), "PYTHONWARNINGS": "ignore", **variables}
+        environment = {**os.environ, "NBDEPLOY_NOTEBOOK": str(self.path), "PYTHONWARNINGS": "ignore",
+                       "NO_COLOR": "1", **variables}
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.blocking_client()
         self.client.start_channels()

@@ -39,7 +39,7 @@ def test_versions_roll_back_and_stop(notebook: LiveNotebook) -> None:
     notebook.run("%deploy --rollback two")
     assert post(f"{url}/predict", {"x": 2}) == 3
     assert "two" in notebook.run("%deploy --list")
-    assert "requests" in notebook.run("print(repr(e.metrics()))") or True
+    assert "requests" in notebook.run("print(repr(e.metrics()))")
     notebook.run("%deploy --stop two")
     with pytest.raises(OSError, match="refused"):
         post(f"{url}/predict", {"x": 2})
@@ -107,7 +107,7 @@ def test_refusals_say_what_to_do(cells: tuple[str, ...], line: str, message: str
 
 def test_a_different_answer_blocks_the_release(notebook: LiveNotebook) -> None:
     notebook.run("import os", "def predict(x):\n    return os.getpid()", "predict(1)")
-    with pytest.raises(CellFailed, match=r"0 of 1 golden calls[\s\S]*predict \(cell \[2\]") as failure:
+    with pytest.raises(CellFailed, match=r"0 of 1 golden calls[\s\S]*predict \(cell \[") as failure:
         notebook.deploy("predict --name differs")
     assert "answer" in str(failure.value)
     assert "differs" not in nbdeploy("ls").stdout
@@ -148,9 +148,8 @@ def test_the_stale_guard_sees_edits_deletions_and_doubles(notebook: LiveNotebook
 
 def test_running_from_the_top_would_give_another_definition(notebook: LiveNotebook) -> None:
     notebook.run("def helper(x):\n    return x", "def predict(x):\n    return helper(x)", "predict(1)")
-    notebook.cells.insert(0, notebook.cells[0])
-    notebook.execute("def helper(x):\n    return -x")
-    notebook.cells[0] = type(notebook.cells[0])(notebook.cells[0], source="def helper(x):\n    return -x")
+    notebook.run("def helper(x):\n    return -x")
+    notebook.cells.insert(0, notebook.cells.pop())
     notebook.save()
     done = notebook.deploy("predict")
     assert any("helper is defined more than once" in warning for warning in done["warnings"])

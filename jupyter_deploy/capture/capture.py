@@ -18,7 +18,7 @@ from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.models import is_model, model_entries
 from jupyter_deploy.capture.modules import LocalModules, collect_local
 from jupyter_deploy.capture.recorder import Recorder
-from jupyter_deploy.capture.schema import infer_parameters, infer_returns
+from jupyter_deploy.capture.schema import infer_parameters, infer_returns, positional_names
 from jupyter_deploy.capture.slice import Finding, Slice
 from jupyter_deploy.capture.stale import find_stale, match_cells
 from jupyter_deploy.capture.walk import Walk
@@ -209,7 +209,7 @@ def _ask_entries(kernel: Kernel, options: CaptureOptions, targets: Sequence[_Tar
                                     "a new version starts from the notebook's value"))
         live = inspect.unwrap(target.live)
         entry = Entry(target.route, target.function, parameters, returns, inspect.getdoc(target.live) or "",
-                      is_async=inspect.iscoroutinefunction(live) or inspect.isasyncgenfunction(live), mutates=bool(changed))
+                      is_async=inspect.iscoroutinefunction(live) or inspect.isasyncgenfunction(live), mutates=bool(changed), positional=positional_names(target.live))
         for spec in [*(parameter.type for parameter in parameters), returns]:
             for path in sorted(_classes_of(spec)):
                 if path.startswith("service:") and path[8:].partition(".")[0] in kernel.names:

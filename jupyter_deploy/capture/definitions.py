@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+import dataclasses
 import inspect
 import textwrap
 import types
@@ -37,6 +39,7 @@ def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | No
     node = binding.statement
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return None
+    function = None
     if isinstance(value, type):
         found = find_class(value, kernel)
     else:
@@ -47,9 +50,13 @@ def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | No
     if found is None and not node.decorator_list:
         return None
     source = Source(binding.cell, node, found.flags if found is not None else 0)
-    patches, values = ("", {}) if found is None else _patches(binding.name, value, source, kernel)
-    return Draft(source.text() + patches, source.cell, source.line, references_of(node, flags=source.flags),
-                 values=values, future=bool(source.flags))
+    patches, values = "", {}
+    if isinstance(value, type) and isinstance(node, ast.ClassDef):
+        patches, values = _class_patch(binding.name, value, node)
+    elif isinstance(function, types.FunctionType) and found is not None and found.node is node:
+        source, values = _with_live_defaults(binding.name, function, source, kernel)
+    return Draft(source.text() + patches, source.cell, source.line, references_of(source.node, flags=source.flags),
+                 frozenset(values), values=values, future=bool(source.flags))
 
 
 def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> Draft:
@@ -65,6 +72,7 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
     if source is None:
         raise CaptureError(f"the source of {function.__qualname__} is in no executed cell",
                            advice="define it with def or lambda in a cell, or in a .py file beside the notebook")
+    source, defaults = _with_live_defaults(name, function, source, kernel)
     node = source.node
     own = getattr(node, "name", None)
     free = {variable: cell.cell_contents
@@ -78,11 +86,10 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         text = source.text(decorated=False)
     else:
         text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
-    patches, extra = _default_patch(name, function, node, kernel)
     bare = node if isinstance(node, ast.Lambda) else without_decorators(node)
-    supplied = frozenset(function.__code__.co_freevars) | ({own} if own and own != name else set())
-    return Draft(text + patches, source.cell, source.line, references_of(bare, flags=source.flags), supplied,
-                 values | extra, future=bool(source.flags))
+    supplied = frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
+    return Draft(text, source.cell, source.line, references_of(bare, flags=source.flags), supplied,
+                 values | defaults, future=bool(source.flags))
 
 
 def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
@@ -94,7 +101,7 @@ def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
         raise CaptureError(f"the class {cls.__qualname__} is made inside a function, so its source alone does not give it",
                            where=source.cell.label, advice="define the class at the top of a cell")
     assert isinstance(source.node, ast.ClassDef)
-    patches, values = _patches(name, cls, source, kernel)
+    patches, values = _class_patch(name, cls, source.node)
     text = source.text() if cls.__name__ == name else _maker(name, cls.__name__, source.text(), {}, {})
     supplied = frozenset() if cls.__name__ == name else frozenset({cls.__name__})
     return Draft(text + patches, source.cell, source.line, references_of(source.node, flags=source.flags), supplied,
@@ -108,29 +115,28 @@ def _maker(name: str, own: str, text: str, values: dict[str, object], free: dict
             f"{name} = {make}({', '.join(values)})")
 
 
-def _patches(name: str, value: object, source: Source, kernel: Kernel) -> tuple[str, dict[str, object]]:
-    if isinstance(value, type) and isinstance(source.node, ast.ClassDef):
-        return _class_patch(name, value, source.node)
-    function = inspect.unwrap(value) if callable(value) else None
-    if isinstance(function, types.FunctionType) and function is value and not isinstance(source.node, ast.ClassDef):
-        return _default_patch(name, function, source.node, kernel)
-    return "", {}
-
-
-def _default_patch(name: str, function: types.FunctionType, node: ast.AST, kernel: Kernel) -> tuple[str, dict[str, object]]:
-    """Set the defaults a function really has, when the names they were written with mean something else by now."""
-    arguments = getattr(node, "args", None)
+def _with_live_defaults(name: str, function: types.FunctionType, source: Source,
+                        kernel: Kernel) -> tuple[Source, dict[str, object]]:
+    """Write the defaults a function really has, where the names in its source mean something else by now."""
+    arguments = getattr(source.node, "args", None)
     defaults = function.__defaults__ or ()
     if not isinstance(arguments, ast.arguments) or len(arguments.defaults) != len(defaults):
-        return "", {}
-    moved = any(
-        isinstance(expression, ast.Name) and kernel.names.get(expression.id, expression) is not default
-        for expression, default in zip(arguments.defaults, defaults, strict=True)
-    )
-    if not moved:
-        return "", {}
-    values = {f"_{name.lstrip('_')}_default_{index}": default for index, default in enumerate(defaults)}
-    return f"\n\n\n{name}.__defaults__ = ({', '.join(values)},)", dict(values)
+        return source, {}
+    values: dict[str, object] = {}
+    written: list[ast.expr] = []
+    for index, (expression, default) in enumerate(zip(arguments.defaults, defaults, strict=True)):
+        if isinstance(expression, ast.Name) and kernel.names.get(expression.id, expression) is not default:
+            hidden = f"_{name.lstrip('_')}_default_{index}"
+            values[hidden] = default
+            written.append(ast.copy_location(ast.Name(hidden, ast.Load()), expression))
+        else:
+            written.append(expression)
+    if not values:
+        return source, {}
+    node = copy.copy(source.node)
+    node.args = copy.copy(arguments)
+    node.args.defaults = written
+    return dataclasses.replace(source, node=node, rewritten=True), values
 
 
 def _class_patch(name: str, cls: type, node: ast.ClassDef) -> tuple[str, dict[str, object]]:

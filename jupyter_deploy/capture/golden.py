@@ -18,10 +18,11 @@ from typing import Any
 from jupyter_deploy.capture.expressions import calls_in, evaluate, evaluate_arguments, is_safe
 from jupyter_deploy.capture.kernel import ExecutedCell
 from jupyter_deploy.capture.recorder import RecordedCall
-from jupyter_deploy.capture.schema import bind_call, value_to_request
+from jupyter_deploy.capture.schema import bind_call, positional_names, value_to_request
 from jupyter_deploy.capture.slice import Finding
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime.encode import CannotEncode, describe, to_json
+from jupyter_deploy.runtime.entries import by_position
 from jupyter_deploy.runtime.manifest import Parameter
 
 MOST = 8
@@ -146,13 +147,14 @@ def answer(function: Callable[..., Any], parameters: Sequence[Parameter], site: 
     try:
         return GoldenAnswer(request, to_json(result), describe(result), site.source, seconds, result)
     except CannotEncode as error:
-        raise CaptureError(f"the answer cannot travel as JSON: {error}", where=site.source) from error
+        raise CaptureError(f"the answer cannot travel as JSON: {error}", where=site.source,
+                           advice="change what the function returns, or deploy a function that does") from error
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """Call an entry the way the service does: coroutines awaited, generators listed, nothing printed."""
     with contextlib.redirect_stdout(io.StringIO()):
-        result = function(**arguments)
+        result = by_position(function, positional_names(function))(**arguments)
         if inspect.isawaitable(result) or inspect.isasyncgen(result):
             return _in_own_loop(result)
         return list(result) if inspect.isgenerator(result) else result

@@ -78,7 +78,7 @@ def _tables_that_fit(name: str, kernel: Kernel) -> Iterator[CallSite]:
     width = getattr(model, "n_features_in_", None)
     for key, value in kernel.names.items():
         shape = getattr(value, "shape", ())
-        if key.startswith("_") or len(shape) != 2 or shape[0] == 0:
+        if key.startswith("_") or not isinstance(shape, tuple) or len(shape) != 2 or shape[0] == 0:
             continue
         columns = getattr(value, "columns", None)
         if features is not None and columns is not None:

@@ -105,6 +105,18 @@ def infer_returns(function: Callable[..., Any], results: Sequence[object]) -> Ty
         return ANY
 
 
+def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Name the parameters that must be passed by position.
+
+    These are the positional-only ones and, where a decorator's wrapper takes `*args`, all that have a position.
+    """
+    kinds = [inspect.Parameter.POSITIONAL_ONLY]
+    if hasattr(function, "__wrapped__"):
+        kinds.append(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = _read_signature(function).parameters.values()
+    return tuple(parameter.name for parameter in parameters if parameter.kind in kinds)
+
+
 def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Name the arguments of a call; defaults are left out.
 

@@ -21,6 +21,8 @@ class Source:
     node: Definition | ast.Lambda
     flags: int
     """Compiler flags of `__future__` imports that were in force."""
+    rewritten: bool = False
+    """The node no longer is what the cell says, so its text comes from the tree."""
 
     @property
     def line(self) -> int:
@@ -31,6 +33,8 @@ class Source:
     def text(self, *, decorated: bool = True) -> str:
         """The source text with its comments; re-generated from the tree where it was indented or shares its line."""
         node = self.node
+        if self.rewritten:
+            return ast.unparse(node if decorated or isinstance(node, ast.Lambda) else without_decorators(node))
         if isinstance(node, ast.Lambda):
             return ast.get_source_segment(self.cell.code, node) or ast.unparse(node)
         if node.col_offset == 0 and node.end_lineno is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 
 from jupyter_deploy.capture.bindings import Bindings
@@ -48,7 +49,7 @@ def find_stale(kernel: Kernel, notebook: Notebook, used: Mapping[str, Iterable[s
     for executed in kernel.cells:
         names = sorted(used.get(executed.label, ()))
         if names and executed.count not in matched:
-            findings.append(Finding(_describe_change(executed, names, kernel, notebook, matched), executed.label))
+            findings.append(Finding(_describe_change(executed, names, notebook, matched), executed.label))
     for name in sorted({name for names in used.values() for name in names}):
         finding = _doubly_defined(name, bindings, matched)
         if finding is not None:
@@ -56,17 +57,22 @@ def find_stale(kernel: Kernel, notebook: Notebook, used: Mapping[str, Iterable[s
     return findings
 
 
-def _describe_change(executed: ExecutedCell, names: list[str], kernel: Kernel, notebook: Notebook,
+def _describe_change(executed: ExecutedCell, names: list[str], notebook: Notebook,
                      matched: Mapping[int, Cell]) -> str:
     what = ", ".join(names)
     free = [cell for cell in notebook.cells if all(cell is not taken for taken in matched.values())]
     same_id = next((cell for cell in free if executed.id and cell.id == executed.id), None)
-    edited = same_id or next((cell for cell in free if _alike(cell.source, executed.raw)), None)
+    edited = same_id or next((cell for cell in free if _names_any(cell.source, names) and
+                              _alike(cell.source, executed.raw)), None)
     if edited is not None:
         return (f"cell {edited.position} of the notebook was edited after it ran; the service gets {what} as it ran. "
                 "Run the cell again, or undo the edit")
     return (f"the notebook no longer has the cell that defined {what}, but the kernel still does: it was deleted, "
             f"or {notebook.path.name} is not saved yet")
+
+
+def _names_any(source: str, names: list[str]) -> bool:
+    return any(re.search(rf"\b{re.escape(name)}\b", source) for name in names)
 
 
 def _alike(one: str, other: str) -> bool:

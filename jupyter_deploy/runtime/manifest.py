@@ -43,6 +43,8 @@ class Entry:
     is_async: bool = False
     mutates: bool = False
     """Calling it changes state that a later call reads, so it is not called to warm up."""
+    positional: tuple[str, ...] = ()
+    """Parameters that must be passed by position: they are positional-only, or a decorator's wrapper names none."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,8 @@ def parse_manifest(data: bytes) -> Manifest:
 
 
 def _parse_entry(raw: dict[str, Any]) -> Entry:
-    return Entry(**{**raw, "parameters": tuple(Parameter(**parameter) for parameter in raw["parameters"])})
+    parameters = tuple(Parameter(**parameter) for parameter in raw["parameters"])
+    return Entry(**{**raw, "parameters": parameters, "positional": tuple(raw["positional"])})
 
 
 def read_manifest(bundle: Path) -> Manifest:

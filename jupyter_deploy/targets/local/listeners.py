@@ -86,9 +86,10 @@ def _bind(host: str, port: int, *, reuse: bool) -> socket.socket:
     host = "127.0.0.1" if host == "localhost" else host
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # A port whose last connections are still in TIME_WAIT can be taken again at once.
+        # A port whose last connections are still in TIME_WAIT can be taken again, if both sockets say so.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
         sock.bind((host, port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
     except OSError:
         sock.close()

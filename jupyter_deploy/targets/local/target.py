@@ -23,6 +23,7 @@ from jupyter_deploy.registry import (
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.local.client import Client, connect
+from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, is_loopback
 from jupyter_deploy.targets.local.logs import follow_log, read_log
 from jupyter_deploy.targets.local.workers import Limits, pass_variables
@@ -51,9 +52,11 @@ class LocalOptions:
 
     def __post_init__(self) -> None:
         if self.workers < 1:
-            raise UsageError(f"wanted at least 1 worker, found {self.workers}", where="--workers")
+            raise UsageError(f"wanted at least 1 worker, found {self.workers}", where="--workers",
+                             advice="leave it out for one worker")
         if self.port is not None and not 1 <= self.port <= 65535:
-            raise UsageError(f"wanted a port from 1 to 65535, found {self.port}", where="--port")
+            raise UsageError(f"wanted a port from 1 to 65535, found {self.port}", where="--port",
+                             advice="leave it out for a free one")
         if self.host is not None and not is_loopback(self.host) and self.api_key is None:
             raise UsageError(f"{self.host} can be reached from other machines, and there is no API key", where="--host",
                              advice="give one with --api-key, or listen on 127.0.0.1")
@@ -221,6 +224,4 @@ def _url(record: Record) -> str:
 def _variables(name: str) -> dict[str, str]:
     """Give what a deployment's workers may see of this process's environment, for any of its versions."""
     with closing(open_registry(registry_path())) as registry:
-        bundles = [Path(item.bundle) for item in list_versions(registry, name)]
-    required = {key for bundle in bundles if bundle.is_dir() for key in _read(bundle).environment}
-    return pass_variables(os.environ, required)
+        return pass_variables(os.environ, required_variables(registry, name))
