@@ -28,10 +28,17 @@ class Client:
         self._socket = sock
         self._file = sock.makefile("rb")
 
-    def request(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Ask for one operation and wait for its answer (raises the error that the supervisor answers with)."""
+    def send(self, op: str, **arguments: Any) -> None:
+        """Ask for one operation."""
         try:
             self._socket.sendall(encode({"op": op, **arguments}))
+        except OSError as error:
+            raise _lost() from error
+
+    def request(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Ask for one operation and wait for its answer (raises the error that the supervisor answers with)."""
+        self.send(op, **arguments)
+        try:
             line = self._file.readline()
         except OSError as error:
             raise _lost() from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import time
@@ -26,6 +27,7 @@ from jupyter_deploy.registry import (
     roll_up,
     save_deployment,
 )
+from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import rotate_logs
 from jupyter_deploy.targets.local.workers import Spec
@@ -37,6 +39,15 @@ class Release:
 
     proof: dict[str, Any] | None
     notebook: str | None
+
+
+def required_variables(registry: Connection, name: str) -> set[str]:
+    """Name the environment variables that any version of a deployment asks for (of bundles that are gone, none)."""
+    required: set[str] = set()
+    for version in list_versions(registry, name):
+        with contextlib.suppress(BundleDamaged):
+            required.update(read_manifest(Path(version.bundle)).environment)
+    return required
 
 
 class Ledger:
@@ -92,6 +103,10 @@ class Ledger:
     def _known_versions(self) -> str:
         versions = list_versions(self._registry, self.name)
         return f"its versions are: {', '.join(f'{item.version} ({item.number})' for item in versions)}"
+
+    def required_variables(self) -> set[str]:
+        """Name the environment variables that its versions ask for."""
+        return required_variables(self._registry, self.name)
 
     def write_live(self, spec: Spec, listener: Listener, release: Release | None) -> None:
         """Write down that a version is live; a new one comes with its release."""

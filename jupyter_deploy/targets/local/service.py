@@ -114,7 +114,7 @@ class Service:
             self.ledger.skip(worker.metrics_file for worker in pool.workers)
             before, self._live = self._live, pool
             former, self.listener = self.listener, pool.listener
-            self._variables = pool.spec.variables
+            self._variables = {**self._variables, **pool.spec.variables}
             self.ledger.write_live(pool.spec, pool.listener, release)
             self.ledger.report(kind, f"version {pool.spec.version} is live at {pool.listener.url}")
             if former is not None and former is not pool.listener:

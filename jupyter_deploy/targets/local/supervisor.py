@@ -78,7 +78,7 @@ class Supervisor:
         service = self._service(record.name)
         async with slots:
             try:
-                await service.bring_back(pass_variables(self._environ, self._environ), "restored")
+                await service.bring_back(pass_variables(self._environ, service.ledger.required_variables()), "restored")
             except DeployError as error:
                 service.fail(str(error))
 

@@ -179,3 +179,30 @@ def test_what_callers_do_becomes_samples_without_the_proof(local, until):
         assert httpx.post(f"{url}/answer", json={"x": number}).status_code == 200
     until(lambda: requests() == 10)
     assert 'code="200"' in httpx.get(f"{url}/metrics").text
+
+
+def test_a_variable_that_was_in_memory_only_is_asked_for_after_an_unclean_stop(local, until, monkeypatch):
+    make_bundle(local.folder / "bundles", "env", environment=("TINY_SECRET",))
+    url = local.deploy("env", env={"TINY_SECRET": "hush"}).url
+    os.kill(local.supervisor(), signal.SIGKILL)
+    local.target.status()
+    status = until(lambda: (found := local.target.status()[0]).state == "failed" and found)
+    assert "TINY_SECRET" in status.reason
+    monkeypatch.setenv("TINY_SECRET", "again")
+    assert local.target.start("tiny")[0].state == "live"
+    assert httpx.post(f"{url}/read", json={"x": "TINY_SECRET"}).json() == "again"
+
+
+def test_a_version_that_changes_while_a_client_goes_is_live_or_not_but_never_half(local, until):
+    local.deploy("one")
+    plan = local.target.plan(make_bundle(local.folder, "two"), name="tiny", environment=ENVIRONMENT, options=LocalOptions())
+    client = connect()
+    answer = client.request(
+        "stage", name="tiny", version=plan.version, bundle=str(plan.bundle), environment=ENVIRONMENT.dump(), workers=1,
+        host=None, port=None, limits={}, api_key_digest=None, variables={},
+    )
+    client.send("apply", candidate=answer["candidate"], notebook=None, proof=None)
+    client.close()
+    status = until(lambda: (found := local.target.status()[0]).version == plan.version and found)
+    assert status.state == "live"
+    assert httpx.post(f"{status.url}/answer", json={"x": 1}).json()["version"] == "two"
