@@ -67,13 +67,14 @@ def _add_up(verbs: Any) -> None:
 
     up = verbs.add_parser(
         "up", help="run a notebook, capture, prove, deploy",
-        description="Run a notebook with papermill; then do what its own %%deploy line says, or deploy the functions and "
-                    "models named with --entry, or those in cells tagged deploy:entry.")
+        description="Run a notebook with papermill; then do what its own %%deploy line says, or deploy the functions "
+                    "and models named with --entry, or those in cells tagged deploy:entry.")
     up.set_defaults(run=_up)
     up.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     up.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
                     help="set a value of the cell tagged 'parameters'; can be repeated")
-    up.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL", help="what to serve; can be repeated")
+    up.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL",
+                    help="what to serve; can be repeated")
     up.add_argument("--output", type=Path, metavar="FILE", help="keep the executed notebook")
     up.add_argument("--kernel", metavar="K", help="the kernel to run it with; by default the notebook's own")
     up.add_argument("--cell-timeout", type=int, metavar="S", help="seconds that one cell may take (default: no limit)")
@@ -106,10 +107,11 @@ def _up(arguments: argparse.Namespace) -> None:
         return
     for warning in outcome["warnings"]:
         sys.stderr.write(f"warning: {warning}\n")
-    proof = outcome["proof"]
-    _print(f"{outcome['name']} is live at {outcome['url']}\n"
-           f"version {outcome['version']}, {proof['equal']} of {proof['calls']} golden calls answered as in the notebook\n"
-           f"docs: {outcome['url']}/docs   stop it: nbdeploy stop {outcome['name']}")
+    name, url, proof = outcome["name"], outcome["url"], outcome["proof"]
+    _print(f"{name} is live at {url}, {outcome['seconds']:.1f} s after %deploy\n"
+           f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
+           "notebook\n"
+           f"try it: {url}/docs   stop it: nbdeploy stop {name}")
 
 
 def _read_value(text: str) -> Any:

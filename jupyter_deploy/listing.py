@@ -17,7 +17,8 @@ def format_statuses(statuses: Iterable[Status]) -> str:
     if len(rows) == 1:
         return "no endpoints yet; deploy one with %deploy in a notebook or with nbdeploy up"
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def format_status(status: Status) -> str:
@@ -42,7 +43,7 @@ def format_record(record: dict[str, Any]) -> str:
     """Lay out one log record."""
     place = record.get("cell") or record.get("where")
     entry = f"{record['entry']}: " if "entry" in record else ""
-    text = f"{record.get('time', '')} {str(record.get('level', '')):<7} {entry}{record.get('message', '')}"
+    text = f"{record.get('time', '')} {record.get('level', '')!s:<7} {entry}{record.get('message', '')}"
     text += f" ({place})" if place else ""
     text += f" [{record['error_id']}]" if "error_id" in record else ""
     if "traceback" in record:

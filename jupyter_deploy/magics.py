@@ -6,12 +6,12 @@ import argparse
 import ast
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
-from IPython.utils.process import arg_split
 
 from jupyter_deploy.capture.kernel import Kernel, read_kernel
 from jupyter_deploy.capture.magics import clean_source
@@ -98,7 +98,7 @@ class DeployMagics(Magics):
             raise
 
     def _deploy(self, line: str, cell: str | None) -> Any:
-        arguments = build_parser().parse_args(arg_split(line, posix=True))
+        arguments = build_parser().parse_args(_split(line))
         if arguments.help:
             sys.stdout.write(build_parser().format_help())
             return None
@@ -132,6 +132,14 @@ class DeployMagics(Magics):
             Path(os.environ[RESULT]).write_text(json.dumps(summarise(release, stages)), encoding="utf-8")
         return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key,
                         release=release)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"%deploy {line}: {error}", advice="put an expression in quotes: "
+                         "--example 'predict(df.head(3))'") from error
 
 
 def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:

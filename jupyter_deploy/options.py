@@ -29,7 +29,8 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="treat every warning (stale cells, ...) as an error")
     parser.add_argument("--unproven", action="store_true", help="deploy even without a golden call")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: 1)")
-    parser.add_argument("--port", type=int, metavar="P", help="the port; by default a free one from 8100 on, remembered")
+    parser.add_argument("--port", type=int, metavar="P",
+                        help="the port; by default a free one from 8100 on, remembered")
     parser.add_argument("--host", metavar="H", help="the address to listen on (default: 127.0.0.1); "
                                                     "others need --api-key")
     parser.add_argument("--api-key", metavar="KEY", help="callers must send it as 'X-API-Key' or as a bearer token; "

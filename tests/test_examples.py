@@ -1,0 +1,98 @@
+"""Every example notebook is run, proven and served by the real command, and its own last cell calls the endpoint."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from live_notebook import nbdeploy
+
+from jupyter_deploy.targets.target import find_target
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+ENTRIES = {
+    "churn": {"predict"},
+    "reviews": {"sentiment"},
+    "digits": {"read"},
+    "prices": {"point", "interval"},
+}
+NOT_SERVED = {"matplotlib", "papermill", "ipython"}
+
+
+@pytest.fixture(autouse=True)
+def _clean(jupyter_folders: Path) -> Iterator[None]:
+    yield
+    target = find_target("local")
+    for status in target.status():
+        target.delete(status.name)
+
+
+def _up(notebook: Path, *arguments: str) -> dict[str, Any]:
+    result = nbdeploy("up", str(notebook), "--json", *arguments)
+    assert result.returncode == 0, result.stderr
+    outcome: dict[str, Any] = json.loads(result.stdout)
+    return outcome
+
+
+def _post(url: str, body: object) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())
+
+
+def test_every_notebook_is_tested() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.ipynb")} == set(ENTRIES)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_notebook_is_clean(name: str) -> None:
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        assert cell.cell_type != "code" or (cell.outputs == [] and cell.execution_count is None), cell.id
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_example_goes_live_proven(name: str, tmp_path: Path) -> None:
+    if name == "digits" and importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed: python -m pip install torch")
+    executed = tmp_path / "executed.ipynb"
+
+    outcome = _up(EXAMPLES / f"{name}.ipynb", "--output", str(executed))
+
+    assert outcome["proof"]["equal"] == outcome["proof"]["calls"] > 0
+    assert outcome["warnings"] == []
+    assert set(outcome["entries"]) == ENTRIES[name]
+    assert not NOT_SERVED & {package["name"] for package in outcome["packages"]}
+    last = nbformat.read(executed, as_version=4).cells[-1]
+    assert last.outputs[0].output_type == "execute_result"
+    for golden in sorted(Path(outcome["bundle"], "golden").glob("*.json")):
+        call = json.loads(golden.read_bytes())
+        assert _post(f"{outcome['url']}/{golden.stem.rpartition('-')[0]}", call["request"]) == call["answer"]
+
+
+def test_parameters_change_what_is_served() -> None:
+    flat = {"area": 64.5, "rooms": 3, "built": 1998, "district": "harbour"}
+    first = _post(_up(EXAMPLES / "prices.ipynb")["url"] + "/point", flat)
+    second = _post(_up(EXAMPLES / "prices.ipynb", "-p", "trees", "5")["url"] + "/point", flat)
+    assert first != second
+
+
+def test_demo_works_twice(jupyter_folders: Path) -> None:
+    for _ in range(2):
+        done = subprocess.run([sys.executable, EXAMPLES / "demo.py"], capture_output=True, text=True, timeout=120,
+                              check=False, cwd=EXAMPLES.parent)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        for part in ("http://127.0.0.1:", "1 of 1 golden calls equal", "nbdeploy stop churn-demo", "Tenure", "matplotlib"):
+            assert part in done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 120
