@@ -50,7 +50,8 @@ def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | No
     if found is None and not node.decorator_list:
         return None
     source = Source(binding.cell, node, found.flags if found is not None else 0)
-    patches, values = "", {}
+    patches = ""
+    values: dict[str, object] = {}
     if isinstance(value, type) and isinstance(node, ast.ClassDef):
         patches, values = _class_patch(binding.name, value, node)
     elif isinstance(function, types.FunctionType) and found is not None and found.node is node:
@@ -118,10 +119,10 @@ def _maker(name: str, own: str, text: str, values: dict[str, object], free: dict
 def _with_live_defaults(name: str, function: types.FunctionType, source: Source,
                         kernel: Kernel) -> tuple[Source, dict[str, object]]:
     """Write the defaults a function really has, where the names in its source mean something else by now."""
-    arguments = getattr(source.node, "args", None)
     defaults = function.__defaults__ or ()
-    if not isinstance(arguments, ast.arguments) or len(arguments.defaults) != len(defaults):
+    if isinstance(source.node, ast.ClassDef) or len(source.node.args.defaults) != len(defaults):
         return source, {}
+    arguments = source.node.args
     values: dict[str, object] = {}
     written: list[ast.expr] = []
     for index, (expression, default) in enumerate(zip(arguments.defaults, defaults, strict=True)):

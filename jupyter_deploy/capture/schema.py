@@ -110,9 +110,8 @@ def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
 
     These are the positional-only ones and, where a decorator's wrapper takes `*args`, all that have a position.
     """
-    kinds = [inspect.Parameter.POSITIONAL_ONLY]
-    if hasattr(function, "__wrapped__"):
-        kinds.append(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    kinds = {inspect.Parameter.POSITIONAL_ONLY} | (
+        {inspect.Parameter.POSITIONAL_OR_KEYWORD} if hasattr(function, "__wrapped__") else set())
     parameters = _read_signature(function).parameters.values()
     return tuple(parameter.name for parameter in parameters if parameter.kind in kinds)
 

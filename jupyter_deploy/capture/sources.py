@@ -27,7 +27,7 @@ class Source:
     @property
     def line(self) -> int:
         """The first line, decorators included."""
-        decorators = getattr(self.node, "decorator_list", [])
+        decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
         return min([self.node.lineno, *(decorator.lineno for decorator in decorators)])
 
     def text(self, *, decorated: bool = True) -> str:

@@ -23,11 +23,11 @@ def match_cells(kernel: Kernel, notebook: Notebook) -> dict[int, Cell]:
         by_source.setdefault(cell.source.strip(), cell)
     matched: dict[int, Cell] = {}
     for executed in kernel.cells:
-        cell = by_id.get(executed.id or "")
-        if cell is None or cell.source.strip() != executed.raw.strip():
-            cell = by_source.get(executed.raw.strip())
-        if cell is not None:
-            matched[executed.count] = cell
+        found = by_id.get(executed.id or "")
+        if found is None or found.source.strip() != executed.raw.strip():
+            found = by_source.get(executed.raw.strip())
+        if found is not None:
+            matched[executed.count] = found
     return matched
 
 

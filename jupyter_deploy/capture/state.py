@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import pickle
 import types
 from collections.abc import Callable, Mapping
@@ -121,7 +122,7 @@ def _is_plain(value: Any) -> bool:
     if kind in (str, bool, int, types.NoneType):
         return True
     if kind is float:
-        return value - value == 0
+        return math.isfinite(value)
     if kind is list:
         return all(map(_is_plain, value))
     return kind is dict and all(type(key) is str for key in value) and all(map(_is_plain, value.values()))

@@ -5,19 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
-import importlib
-import sys
+import os
 import types
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.capture.bindings import Binding, Bindings
 from jupyter_deploy.capture.definitions import Draft, draft_binding, draft_class, draft_function
 from jupyter_deploy.capture.files import find_files
+from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
+from jupyter_deploy.capture.recreation import find_recreation
 from jupyter_deploy.capture.references import References, references_of
 from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
 from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_pieces
@@ -104,7 +105,9 @@ class Walk:
 
     def slice(self) -> Slice:
         """Give what was collected."""
-        self._add_submodules()
+        uses = submodule_pieces(dict(self._pieces), self._kernel.names, self._bindings.imported_modules, self._dotted)
+        for module, piece in uses:
+            self._add_import(module, piece)
         pieces = order_pieces(self._pieces, tuple(self._first))
         return Slice(pieces, self._state, dict(sorted(self._modules.items())), tuple(sorted(self._environment)),
                      dict(sorted(self._data.items())), tuple(self._findings))
@@ -143,11 +146,11 @@ class Walk:
     def _define(self, name: str, value: object, reason: str, where: str) -> None:
         binding = self._bindings.last(name) if self._kernel.names.get(name) is value else None
         if isinstance(value, types.ModuleType):
-            self._import_module(name, value, reason)
+            self._add_import(value.__name__, module_piece(name, value, reason))
         elif binding is not None and self._is_definition(name, value, binding, reason):
             return
-        elif (imported := self._import_of(name, value, binding)) is not None:
-            self._add_import(name, *imported, reason)
+        elif (imported := find_import(name, value, binding, self._bindings.stars)) is not None:
+            self._add_import(imported[0], attribute_piece(name, *imported, reason))
         elif isinstance(value, type) and value.__module__ == "__main__":
             draft = draft_class(name, value, self._kernel)
             if draft is None:
@@ -236,9 +239,7 @@ class Walk:
         self._changed[name] = references.writes - supplied
         for module in references.imports:
             self._modules.setdefault(module, f"{name} imports it")
-        found, findings = find_files(references.texts, self._kernel.folder, name)
-        self._data.update(found)
-        self._findings += findings
+        self._bundle_files(references.texts, name)
         for used in sorted(references.names - supplied):
             self._follow_name(used, f"{reason} → {used}", name, cell, required=used in references.now or used not in supplied)
 
@@ -261,53 +262,9 @@ class Walk:
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             self._findings.append(Finding(f"{user} reads {used}, which the kernel does not know{hint}", where or None))
 
-    # Imports
-
-    def _import_module(self, name: str, module: types.ModuleType, reason: str) -> None:
-        full = module.__name__
-        text = f"import {full}" if name == full else f"import {full} as {name}"
-        self._pieces[name] = Piece(name, "import", text, reason)
-        self._modules.setdefault(full, reason)
-
-    def _import_of(self, name: str, value: object, binding: Binding | None) -> tuple[str, str] | None:
-        """Give the module and attribute under which anybody can import this very object."""
-        if binding is not None and isinstance(binding.statement, ast.ImportFrom) and binding.statement.module:
-            for alias in binding.statement.names:
-                if (alias.asname or alias.name) == name and _attribute(binding.statement.module, alias.name) is value:
-                    return binding.statement.module, alias.name
-        for star in self._bindings.stars:
-            if literal(value) is None and _attribute(star.module, name) is value:
-                return star.module, name
-        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
-            module, qualname = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
-            if module and module not in ("__main__", "builtins") and _attribute(module, qualname) is value:
-                return module, qualname
-        return None
-
-    def _add_import(self, name: str, module: str, attribute: str, reason: str) -> None:
-        top, _, rest = attribute.partition(".")
-        if rest:
-            text = f"from {module} import {top} as _{name}_home\n{name} = _{name}_home.{rest}"
-        else:
-            text = f"from {module} import {top}" + ("" if top == name else f" as {name}")
-        self._pieces[name] = Piece(name, "import", text, reason)
-        self._modules.setdefault(module, reason)
-
-    def _add_submodules(self) -> None:
-        """Repeat `import package.module` lines of the notebook that the code relies on by `package.module.name`."""
-        for name, piece in list(self._pieces.items()):
-            module = self._kernel.names.get(name)
-            if piece.kind != "import" or not isinstance(module, types.ModuleType):
-                continue
-            for full in sorted(self._bindings.imported_modules):
-                inner = full.removeprefix(module.__name__ + ".")
-                if inner == full or not any(f"{use}.".startswith(f"{name}.{inner}.") for use in self._dotted):
-                    continue
-                if full in sys.modules:
-                    key = "_" + full.replace(".", "_")
-                    text = f"import {full}" if name == full.partition(".")[0] else f"import {full} as {key}"
-                    self._pieces[key] = Piece(key, "import", text, piece.reason)
-                    self._modules.setdefault(full, piece.reason)
+    def _add_import(self, module: str, piece: Piece) -> None:
+        self._pieces[piece.name] = piece
+        self._modules.setdefault(module, piece.reason)
 
     # Values
 
@@ -320,21 +277,22 @@ class Walk:
                                advice=f"keep it in an environment variable and read it with os.environ in the code ({reason})")
         text = literal(value)
         if text is not None:
-            found, findings = find_files([value] if isinstance(value, str) else [], self._kernel.folder, name)
-            self._data.update(found)
-            self._findings += findings
+            self._bundle_files([value] if isinstance(value, str) else [], name)
             self._pieces[name] = Piece(name, "constant", f"{name} = {text}", reason)
             return
         if isinstance(value, Path):
-            found, findings = find_files([str(value)], self._kernel.folder, name)
-            self._data.update(found)
-            self._findings += findings
+            self._bundle_files([str(value)], name)
         try:
             state = serialise(value, lambda target: self._name_of(target, reason, where))
         except CaptureError as error:
             self._recreate(name, binding, reason, where, error)
             return
         self._add_state(name, state, reason, where)
+
+    def _bundle_files(self, texts: Iterable[str], user: str) -> None:
+        found, findings = find_files(texts, self._kernel.folder, user)
+        self._data.update(found)
+        self._findings += findings
 
     def _add_state(self, name: str, state: StateValue, reason: str, where: str) -> None:
         for suffix, data in state.files.items():
@@ -354,8 +312,6 @@ class Walk:
 
     def _read_from_environment(self, name: str, value: str, reason: str) -> None:
         """Replace a secret by a look-up of the environment variable it came from, or of one of its own name."""
-        import os
-
         variable = next((key for key, text in sorted(os.environ.items()) if text == value), name)
         self._environment[variable] = value
         self._pieces["_os"] = Piece("_os", "import", "import os as _os", reason)
@@ -369,12 +325,9 @@ class Walk:
         return dict(self._environment)
 
     def _recreate(self, name: str, binding: Binding | None, reason: str, where: str, error: CaptureError) -> None:
-        """Repeat the assignment that made a value which cannot be carried: a lock, a client, a namedtuple.
-
-        Only a call of something importable is repeated; anything else is the error it was.
-        """
-        statement = None if binding is None else binding.statement
-        if binding is None or not isinstance(statement, ast.Assign) or not self._is_library_call(statement.value):
+        """Repeat the assignment that made a value which cannot be carried, or raise why it cannot."""
+        statement = find_recreation(binding, self._kernel.names)
+        if binding is None or statement is None:
             raise CaptureError(f"{name} cannot go into the service: {error.message}", where=error.where or where or None,
                                advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} "
                                                       "work without it") from error
@@ -384,19 +337,6 @@ class Walk:
         if not isinstance(self._kernel.names[name], type):
             self._findings.append(Finding(f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
                                           f"makes its own with this line", binding.where))
-
-    def _is_library_call(self, node: ast.expr) -> bool:
-        if not isinstance(node, ast.Call):
-            return False
-        target: Any = node.func
-        path: list[str] = []
-        while isinstance(target, ast.Attribute):
-            path.append(target.attr)
-            target = target.value
-        value = self._kernel.names.get(target.id, getattr(builtins, target.id, None)) if isinstance(target, ast.Name) else None
-        for attribute in reversed(path):
-            value = getattr(value, attribute, None)
-        return callable(value) and getattr(value, "__module__", None) != "__main__"
 
     def _name_of(self, target: object, reason: str, where: str) -> str | None:
         """Name a function or class of the notebook that a pickled value refers to; None when others define it."""
@@ -422,19 +362,6 @@ class Walk:
         if getattr(target, "__module__", None) == "__main__":
             return True
         return getattr(target, "__globals__", None) is self._kernel.names
-
-
-def _attribute(module: str, path: str) -> object:
-    """Look up `path` in a module, without importing anything that the kernel has not imported."""
-    value: Any = sys.modules.get(module)
-    if value is None:
-        try:
-            value = importlib.import_module(module) if module.partition(".")[0] in sys.modules else None
-        except ImportError:
-            return None
-    for part in path.split("."):
-        value = getattr(value, part, None)
-    return value
 
 
 def place_of(name: str, user: str, cell: ExecutedCell | None) -> str:

@@ -1,0 +1,34 @@
+"""Values that cannot be carried, made anew in the service by the notebook's own line: a lock, a client, a namedtuple."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_deploy.capture.bindings import Binding
+
+
+def find_recreation(binding: Binding | None, names: Mapping[str, Any]) -> ast.Assign | None:
+    """Give the assignment that made a value, if it does no more than call something importable."""
+    statement = None if binding is None else binding.statement
+    if isinstance(statement, ast.Assign) and _is_library_call(statement.value, names):
+        return statement
+    return None
+
+
+def _is_library_call(node: ast.expr, names: Mapping[str, Any]) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    target: ast.expr = node.func
+    path: list[str] = []
+    while isinstance(target, ast.Attribute):
+        path.append(target.attr)
+        target = target.value
+    if not isinstance(target, ast.Name):
+        return False
+    value = names.get(target.id, getattr(builtins, target.id, None))
+    for attribute in reversed(path):
+        value = getattr(value, attribute, None)
+    return callable(value) and getattr(value, "__module__", None) != "__main__"
