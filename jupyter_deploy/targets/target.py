@@ -108,6 +108,9 @@ class Target(Protocol):
              notebook: str | None = None) -> Plan:
         """Say what would be done; nothing is."""
 
+    def prepare(self) -> None:
+        """Begin in the background what a first `stage` would wait for; called before the notebook is read."""
+
     def stage(self, plan: Plan) -> Candidate:
         """Run the bundle unseen by callers (`ServiceError` when it does not start)."""
 

@@ -30,7 +30,7 @@ from jupyter_deploy.registry import (
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import rotate_logs
-from jupyter_deploy.targets.local.workers import Spec
+from jupyter_deploy.targets.local.spec import Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +59,13 @@ class Ledger:
         """The folder of its workers' metrics files."""
         self._logs = data / "logs" / name
         self._registry = registry
-        self._sampler = Sampler(time.time())
         self.metrics.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
         for path in self.metrics.glob("*.metrics"):
             # Left by workers of a supervisor that ended uncleanly.
             if path.name != ENDED:
                 fold_metrics(path)
-        self.skip([])
+        self.begin_sampling()
 
     def log(self, version: str) -> Path:
         """Where the workers of a version write their log."""
@@ -131,9 +130,14 @@ class Ledger:
         if self.find() is not None:
             add_event(self._registry, Event(self.name, time.time(), kind, text))
 
+    def begin_sampling(self) -> None:
+        """Begin the next sample now, with nothing counted."""
+        self._sampler = Sampler(time.time())
+        self._sampler.skip([self.metrics / ENDED])
+
     def skip(self, metrics: Iterable[Path]) -> None:
-        """Leave out of the next sample what these files, and the workers that have ended, counted already."""
-        self._sampler.skip([*metrics, self.metrics / ENDED])
+        """Leave out of the next sample what new workers counted before callers came to them."""
+        self._sampler.skip(metrics)
 
     def take_sample(self, metrics: Iterable[Path], workers: int) -> None:
         """Keep what happened since the last sample, if anything did."""

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from jupyter_deploy.errors import TargetError
 
+LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8100
 _LAST_PORT = 8999
 _BACKLOG = 1024
@@ -26,8 +27,7 @@ class Listener:
     @property
     def url(self) -> str:
         """Where callers on this machine reach it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return build_url(self.host, self.port)
 
     def listen(self) -> None:
         """Let callers connect; they wait in the kernel until a worker accepts."""
@@ -40,6 +40,12 @@ class Listener:
     def close(self) -> None:
         """Give the port back."""
         self.socket.close()
+
+
+def build_url(host: str, port: int) -> str:
+    """Give the URL at which callers on this machine reach a socket that listens on `host`."""
+    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
@@ -83,7 +89,6 @@ def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> L
 
 
 def _bind(host: str, port: int, *, reuse: bool) -> socket.socket:
-    host = "127.0.0.1" if host == "localhost" else host
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         # A port whose last connections are still in TIME_WAIT can be taken again, if both sockets say so.

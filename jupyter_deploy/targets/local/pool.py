@@ -10,7 +10,8 @@ from typing import Any
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.metrics import fold_metrics
 from jupyter_deploy.targets.local.listeners import Listener
-from jupyter_deploy.targets.local.workers import Children, Spec, Worker
+from jupyter_deploy.targets.local.spec import Spec
+from jupyter_deploy.targets.local.workers import Children, Worker
 
 HUNG_SECONDS = 5.0
 """A worker whose event loop said nothing for this long is replaced; for so much longer if it is in a call."""
@@ -117,7 +118,9 @@ class Pool:
             if not worker.ready.done() or silent <= HUNG_SECONDS:
                 continue
             if silent > HUNG_SECONDS + self.spec.limits.call_seconds or not worker.busy:
-                self._report("worker-hung", f"worker {worker.pid} said nothing for {silent:.1f} s; it is ended")
+                if not worker.draining:
+                    self._report("worker-hung", f"worker {worker.pid} said nothing for {silent:.1f} s; it is ended")
+                worker.heard = now
                 worker.signal()
 
     def _take_away(self, worker: Worker) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from jupyter_deploy.errors import TargetError
 from jupyter_deploy.targets.local.ledger import Ledger, Release
-from jupyter_deploy.targets.local.listeners import Listener, Refusing, bind_listener
+from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
 from jupyter_deploy.targets.local.pool import Pool
-from jupyter_deploy.targets.local.workers import Children, Limits, Spec
+from jupyter_deploy.targets.local.spec import Limits, Spec
+from jupyter_deploy.targets.local.workers import Children
 
 GRACE_SECONDS = 20.0
 """How long a version that was replaced answers on the connections that its callers hold open."""
@@ -72,7 +73,8 @@ class Service:
 
         """
         record = self.ledger.find()
-        host = host or (record.host if record else "127.0.0.1")
+        host = host or (record.host if record else LOOPBACK)
+        host = LOOPBACK if host == "localhost" else host
         port = port or (record.port if record else None)
         held = self.listener
         if held is not None and held.host == host and port in {None, held.port}:
@@ -111,8 +113,10 @@ class Service:
             await pool.accept()
             self._staged.discard(pool)
             self._recover()
-            self.ledger.skip(worker.metrics_file for worker in pool.workers)
             before, self._live = self._live, pool
+            if before is None:
+                self.ledger.begin_sampling()
+            self.ledger.skip(worker.metrics_file for worker in pool.workers)
             former, self.listener = self.listener, pool.listener
             self._variables = {**self._variables, **pool.spec.variables}
             self.ledger.write_live(pool.spec, pool.listener, release)
@@ -157,7 +161,8 @@ class Service:
 
     async def stop(self) -> None:
         """Take the deployment off the air; what was accepted is answered."""
-        async with self._changing:
+        # One that is being brought back is waited for, and then stopped.
+        async with self._returning, self._changing:
             self.ledger.write_stopped()
             self._recover()
             pool, self._live = self._live, None
@@ -172,7 +177,7 @@ class Service:
     async def delete(self) -> None:
         """Stop the deployment and forget it."""
         await self.stop()
-        await asyncio.gather(*(pool.kill() for pool in self.pools))
+        await asyncio.gather(*(self.discard(pool) for pool in self._staged), *(pool.kill() for pool in self._draining))
         self.ledger.clear()
 
     async def end(self) -> None:
@@ -184,9 +189,9 @@ class Service:
         """Do what is due once a second: find workers that hang, take a sample."""
         for pool in self.pools:
             pool.check_alive(now)
-        pools = [*([self._live] if self._live else []), *self._draining]
-        files = [worker.metrics_file for pool in pools for worker in pool.workers]
-        self.ledger.take_sample(files, self._live.accepting if self._live else 0)
+        if self._live is not None:
+            files = [worker.metrics_file for pool in (self._live, *self._draining) for worker in pool.workers]
+            self.ledger.take_sample(files, self._live.accepting)
 
     def fail(self, reason: str) -> None:
         """Note that it cannot be live; its callers are told so, until a new deploy or `start` succeeds."""

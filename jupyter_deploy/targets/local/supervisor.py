@@ -15,10 +15,11 @@ from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.registry import Connection, Record, find_deployment, list_deployments
 from jupyter_deploy.targets.local.control import PROTOCOL
 from jupyter_deploy.targets.local.ledger import Ledger, Release
-from jupyter_deploy.targets.local.listeners import is_loopback
+from jupyter_deploy.targets.local.listeners import LOOPBACK, is_loopback
 from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.service import Service
-from jupyter_deploy.targets.local.workers import Children, Limits, Spec, pass_variables
+from jupyter_deploy.targets.local.spec import Limits, Spec, pass_variables
+from jupyter_deploy.targets.local.workers import Children
 
 _RESTORED_AT_ONCE = 2
 _TIDY_SECONDS = 60.0
@@ -147,7 +148,7 @@ class Supervisor:
 
     def _check_key(self, name: str, host: str | None, digest: str | None) -> None:
         known = find_deployment(self._registry, name)
-        host = host or (known.host if known else "127.0.0.1")
+        host = host or (known.host if known else LOOPBACK)
         if digest is None and not is_loopback(host):
             raise TargetError(f"{host} can be reached from other machines, and there is no API key",
                               advice="give one with --api-key, or listen on --host 127.0.0.1")

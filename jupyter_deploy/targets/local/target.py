@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_deploy.errors import BundleError, TargetError, UsageError
+from jupyter_deploy.errors import BundleError, DeployError, TargetError, UsageError
 from jupyter_deploy.registry import (
     Record,
     data_dir,
@@ -24,9 +25,9 @@ from jupyter_deploy.registry import (
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.local.client import Client, connect
 from jupyter_deploy.targets.local.ledger import required_variables
-from jupyter_deploy.targets.local.listeners import FIRST_PORT, is_loopback
+from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url, is_loopback
 from jupyter_deploy.targets.local.logs import follow_log, read_log
-from jupyter_deploy.targets.local.workers import Limits, pass_variables
+from jupyter_deploy.targets.local.spec import Limits, pass_variables
 from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, Version, check_name
 
 if TYPE_CHECKING:
@@ -81,13 +82,17 @@ class LocalTarget:
         """Say what would be done; nothing is."""
         check_name(name)
         manifest = _read(bundle)
-        where = f"{options.host or '127.0.0.1'}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
+        where = f"{options.host or LOOPBACK}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
         lines = (
             f"start {options.workers} worker(s) of version {manifest.version} with {environment.python}",
             f"prove them on a private port, unseen by callers ({len(manifest.golden)} golden calls)",
             f"take over {where}; the version that is live now finishes what it accepted",
         )
         return Plan(self.name, name, manifest.version, bundle, environment, options, lines, notebook)
+
+    def prepare(self) -> None:
+        """Start the supervisor in the background, if none runs: while the notebook is read, that costs nothing."""
+        threading.Thread(target=_start_ahead, daemon=True).start()
 
     def stage(self, plan: Plan) -> Candidate:
         """Start the workers unseen by callers; they end with this process unless they are applied."""
@@ -176,6 +181,12 @@ class LocalTarget:
             client.request("delete", name=name)
 
 
+def _start_ahead() -> None:
+    # Whatever is wrong is told when the supervisor is needed.
+    with suppress(DeployError), _connect():
+        pass
+
+
 def _connect(*, replace: bool = False) -> Client:
     client = connect(replace=replace)
     if client is None:
@@ -207,18 +218,13 @@ def _describe(record: Record, held: dict[str, Any]) -> Status:
         versions = list_versions(registry, record.name)
         events = list_events(registry, record.name)
     return Status(
-        record.name, record.target, held.get("state", "stopped"), _url(record), record.version,
-        held.get("workers", 0), record.workers, held.get("reason"),
+        record.name, record.target, held.get("state", "stopped"), build_url(record.host, record.port),
+        record.version, held.get("workers", 0), record.workers, held.get("reason"),
         tuple(Version(item.version, item.number, item.deployed_at, item.bundle, item.notebook, item.proof)
               for item in versions),
         tuple({"time": event.time, "kind": event.kind, "text": event.text} for event in events),
         {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
     )
-
-
-def _url(record: Record) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(record.host, record.host)  # noqa: S104 - read, not bound
-    return f"http://[{host}]:{record.port}" if ":" in host else f"http://{host}:{record.port}"
 
 
 def _variables(name: str) -> dict[str, str]:

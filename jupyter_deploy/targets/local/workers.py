@@ -11,88 +11,18 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, cast
 
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.runtime.metrics import read_metrics, total
-from jupyter_deploy.runtime.options import Options
 from jupyter_deploy.targets.local.control import decode, encode
 from jupyter_deploy.targets.local.listeners import Listener
+from jupyter_deploy.targets.local.spec import Spec
 
-_PASSED = frozenset({
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-})
 _TAIL_LINES = 20
 _LAST_WORDS_SECONDS = 0.2
 _NUMBERS = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a worker admits; `None` leaves the runtime's default."""
-
-    max_body: int | None = None
-    """Bytes."""
-    max_queue: int | None = None
-    timeout: float | None = None
-    """Seconds a call."""
-
-    @property
-    def call_seconds(self) -> float:
-        """How long a call may take."""
-        return Options.timeout if self.timeout is None else self.timeout
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What the workers of one version run."""
-
-    name: str
-    version: str
-    bundle: Path
-    environment: dict[str, Any]
-    """`python`, `paths` and `kind`, as `dataclasses.asdict(Environment)` gives them."""
-    workers: int
-    limits: Limits
-    log: Path
-    metrics: Path
-    """The folder of the deployment's metrics files."""
-    api_key_digest: str | None = None
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """All that the workers find in `os.environ`; never written down."""
-
-    def command(self, listener: Listener, control: int, metrics_file: Path) -> list[str]:
-        """Give the command line of a worker."""
-        python = str(self.environment["python"])
-        command = [python, "-I", "-S", str(self.bundle / "runtime" / "__main__.py"), "serve"]
-        for path in self.environment["paths"]:
-            command += ["--path", str(path)]
-        command += ["--name", self.name, "--host", listener.host, "--port", str(listener.port)]
-        command += ["--listen-fd", str(listener.socket.fileno()), "--control-fd", str(control)]
-        command += ["--metrics-file", str(metrics_file)]
-        limits = {"--max-body": self.limits.max_body, "--max-queue": self.limits.max_queue,
-                  "--timeout": self.limits.timeout, "--api-key-digest": self.api_key_digest}
-        for option, value in limits.items():
-            if value is not None:
-                command += [option, str(value)]
-        return command
-
-
-def pass_variables(environ: Mapping[str, str], required: Iterable[str] = ()) -> dict[str, str]:
-    """Choose what workers see of an environment: what a process needs to run, and the variables in `required`.
-
-    Nothing else, so that the proof shows a variable that the service reads and the bundle does not ask for.
-    """
-    wanted = set(required)
-    return {
-        key: value for key, value in environ.items()
-        if key in _PASSED or key in wanted or key.startswith("LC_") or key.endswith("_NUM_THREADS")
-    }
 
 
 class Children:

@@ -160,6 +160,11 @@ def test_simultaneous_clients_start_one_supervisor(local):
         client.close()
 
 
+def test_a_supervisor_is_started_ahead(local, until):
+    local.target.prepare()
+    until(lambda: connect(start=False)).close()
+
+
 def test_what_callers_do_becomes_samples_without_the_proof(local, until):
     bundle = make_bundle(local.folder, "one")
     plan = local.target.plan(bundle, name="tiny", environment=ENVIRONMENT, options=LocalOptions())
