@@ -1,136 +1,144 @@
-"""The ASGI application: finds the route, reads the body within the limit, answers, counts."""
+"""The application: finds a request's route, refuses what is beyond the limits, answers, counts."""
 
 from __future__ import annotations
 
 import difflib
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
 from hashlib import sha256
 from time import perf_counter
-from typing import Any
 
 from .calls import Caller
 from .counters import Counters
 from .logs import log
 from .messages import Answer, Page, Prediction, Request, Routes
+from .options import Options
 from .protocols.typed import refuse as refuse_typed
 from .refusals import Refusal, busy
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+MALFORMED = {400: "this is not an HTTP request", 431: "the request's head is too large"}
 
 
-@dataclass
 class App:
-    """An ASGI application over a worker's routes."""
+    """Answers requests by a worker's routes."""
 
-    routes: Routes
-    caller: Caller
-    counters: Counters
-    max_body: int
-    max_queue: int
-    api_key_digest: str | None = None
-    access_log: bool = False
-    in_progress: int = field(default=0, init=False)
+    def __init__(self, routes: Routes, caller: Caller, counters: Counters, options: Options) -> None:
+        self._routes = routes
+        self._predictions = routes.predictions
+        self._caller = caller
+        self._slots = counters.slots
+        self._gauge = counters.in_progress
+        self._max_body = options.max_body
+        self._max_queue = options.max_queue
+        self._key_digest = options.api_key_digest
+        self._access_log = options.access_log
+        self.in_progress = 0
+        """Predictions that wait or run outside the event loop."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        started = perf_counter()
-        prediction = self.routes.predictions.get(scope["path"])
-        if prediction is not None and scope["method"] == "POST":
-            answer = await self._predict(prediction, scope, receive)
-            self.counters.meters[prediction.entry.name].answered(answer.status, perf_counter() - started)
-        else:
-            answer = self._show(scope)
-        length = (b"content-length", b"%d" % len(answer.body))
-        await send({"type": "http.response.start", "status": answer.status, "headers": (*answer.headers, length)})
-        await send({"type": "http.response.body", "body": answer.body})
-        if self.access_log:
-            log(logging.INFO, f"{scope['method']} {scope['path']}", status=answer.status,
-                seconds=round(perf_counter() - started, 6))
-
-    async def _predict(self, prediction: Prediction, scope: Scope, receive: Receive) -> Answer:
-        self.in_progress += 1
-        self.counters.slots[self.counters.in_progress] = self.in_progress
+    def admit(self, request: Request) -> Answer | None:
+        """Find the route, and refuse a prediction for which the body need not be read."""
+        request.started = perf_counter()
+        prediction = self._predictions.get(request.path)
+        if prediction is None or request.method != "POST":
+            return None
+        request.prediction = prediction
         try:
-            headers = dict(scope["headers"])
-            self._admit(headers)
-            body = await self._read_body(headers, receive)
-            return await self.caller.answer(prediction, Request(headers, body))
+            self._check(request)
         except Refusal as refusal:
-            return prediction.refuse(refusal)
-        finally:
-            self.in_progress -= 1
-            self.counters.slots[self.counters.in_progress] = self.in_progress
+            return self._count(prediction, request, prediction.refuse(refusal))
+        return None
 
-    def _admit(self, headers: dict[bytes, bytes]) -> None:
-        if self.api_key_digest is not None:
+    def _check(self, request: Request) -> None:
+        headers = request.headers
+        if self._key_digest is not None:
             self._check_key(headers)
-        if self.in_progress > self.max_queue:
-            raise busy(429, "too_many_requests", f"{self.max_queue} requests are in progress, which is the limit")
+        if b"content-encoding" in headers and headers[b"content-encoding"] != b"identity":
+            encoding = headers[b"content-encoding"].decode("latin-1")
+            raise Refusal(415, "unsupported_encoding", f"the body should not be compressed, but it is with {encoding}")
+        if int(headers.get(b"content-length", b"0")) > self._max_body:
+            raise self._too_large()
+        if self.in_progress >= self._max_queue:
+            raise busy(429, "too_many_requests", f"{self._max_queue} requests are in progress, which is the limit")
 
     def _check_key(self, headers: dict[bytes, bytes]) -> None:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer":
             key = headers.get(b"x-api-key", b"")
-        if not hmac.compare_digest(sha256(key).hexdigest(), str(self.api_key_digest)):
+        if not hmac.compare_digest(sha256(key).hexdigest(), str(self._key_digest)):
             message = "this service needs a key: send `Authorization: Bearer KEY` or `X-API-Key: KEY`"
             raise Refusal(401, "unauthorized", message, headers=((b"www-authenticate", b"Bearer"),))
 
-    async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """Read the body, refusing one beyond the limit before it is in memory."""
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            encoding = headers[b"content-encoding"].decode("latin-1")
-            raise Refusal(415, "unsupported_encoding", f"the body should not be compressed, but it is with {encoding}")
-        length = headers.get(b"content-length")
-        if length is not None and int(length) > self.max_body:
-            raise self._too_large()
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body"):
-            message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self.max_body:
-                raise self._too_large()
-        return b"".join(parts)
-
     def _too_large(self) -> Refusal:
-        return Refusal(413, "body_too_large", f"the body is larger than {self.max_body} bytes, which is the limit")
+        return Refusal(413, "body_too_large", f"the body is larger than {self._max_body} bytes, which is the limit")
 
-    def _show(self, scope: Scope) -> Answer:
-        path, method = scope["path"], scope["method"]
-        page = self.routes.pages.get(path)
-        known = page or self.routes.predictions.get(path)
+    def admit_size(self, request: Request, size: int) -> Answer | None:
+        """Refuse a body that grows beyond the limit."""
+        if size <= self._max_body:
+            return None
+        prediction = request.prediction
+        if prediction is None:
+            return refuse_typed(self._too_large())
+        return self._count(prediction, request, prediction.refuse(self._too_large()))
+
+    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer at once what is quick, and the rest later."""
+        prediction = request.prediction
+        if prediction is None:
+            return self._answer_page(request)
+        if self._caller.is_quick(prediction.entry, request):
+            return self._count(prediction, request, self._caller.call(prediction, request))
+        return self._answer_later(prediction, request)
+
+    async def _answer_later(self, prediction: Prediction, request: Request) -> Answer:
+        self.in_progress += 1
+        self._slots[self._gauge] = self.in_progress
+        try:
+            answer = await self._caller.call_later(prediction, request)
+        finally:
+            self.in_progress -= 1
+            self._slots[self._gauge] = self.in_progress
+        return self._count(prediction, request, answer)
+
+    def _count(self, prediction: Prediction, request: Request, answer: Answer) -> Answer:
+        seconds = perf_counter() - request.started
+        prediction.entry.meter.answered(answer.status, seconds)
+        if self._access_log:
+            log(logging.INFO, f"POST {request.path}", status=answer.status, seconds=round(seconds, 6))
+        return answer
+
+    def _answer_page(self, request: Request) -> Answer:
+        path, method = request.path, request.method
+        page = self._routes.pages.get(path)
+        known = page or self._predictions.get(path)
         if known is None:
             return self._refuse_unknown(path)
         if page is None or method not in page.methods:
-            methods = [*(page.methods if page else ()), *(["POST"] if path in self.routes.predictions else [])]
+            methods = [*(page.methods if page else ()), *(["POST"] if path in self._predictions else [])]
             allow = ", ".join(methods)
             return known.refuse(Refusal(405, "method_not_allowed", f"{path} answers {allow}, not {method}",
                                         headers=((b"allow", allow.encode()),)))
+        return self._show(page, request)
+
+    def _show(self, page: Page, request: Request) -> Answer:
         try:
-            return self._answer_page(page, dict(scope["headers"]))
+            if page.guarded and self._key_digest is not None:
+                self._check_key(request.headers)
+            return page.answer(request)
         except Refusal as refusal:
             return page.refuse(refusal)
-
-
-    def _answer_page(self, page: Page, headers: dict[bytes, bytes]) -> Answer:
-        if page.guarded and self.api_key_digest is not None:
-            self._check_key(headers)
-        return page.answer(Request(headers, b""))
+        except Exception as error:  # noqa: BLE001 - a page that fails must not end the connection
+            log(logging.ERROR, f"{request.path} failed", error=error)
+            return page.refuse(Refusal(500, "failed", f"{request.path} failed; the log says why"))
 
     def _refuse_unknown(self, path: str) -> Answer:
-        known = sorted({*self.routes.predictions, *self.routes.pages})
-        near = difflib.get_close_matches(path, known, n=1)
+        known = sorted({*self._predictions, *self._routes.pages})
+        near = difflib.get_close_matches(path[:200], known, n=1)
         advice = f"did you mean {near[0]}?" if near else "/docs lists the routes"
-        refusal = Refusal(404, "not_found", f"there is no route {path}; {advice}")
-        refusers = [refuse for beginning, refuse in self.routes.refusers.items() if path.startswith(beginning)]
+        refusal = Refusal(404, "not_found", f"there is no route {path[:200]}; {advice}")
+        refusers = [refuse for beginning, refuse in self._routes.refusers.items() if path.startswith(beginning)]
         return (refusers or [refuse_typed])[0](refusal)
 
+    def refuse_malformed(self, status: int) -> Answer:
+        """Answer what is no request."""
+        return refuse_typed(Refusal(status, "malformed_request", MALFORMED[status]))

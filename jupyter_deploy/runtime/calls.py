@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
-from .counters import Meter
 from .decode import InvalidInput
 from .entries import Place, ServedEntry, Service, place_error, place_stack
 from .logs import log
@@ -41,7 +40,7 @@ class OnStuck(Protocol):
 class Running:
     """A call in a thread."""
 
-    entry: ServedEntry
+    prediction: Prediction
     started: float
     future: Waiting
     reported: bool = False
@@ -57,9 +56,9 @@ class Caller:
 
     """
 
-    def __init__(self, service: Service, meters: dict[str, Meter], *, timeout: float, on_stuck: OnStuck) -> None:
+    def __init__(self, service: Service, *, timeout: float, on_stuck: OnStuck) -> None:
         self._service = service
-        self._meters = meters
+        self._stateful = service.stateful
         self._timeout = timeout
         self._on_stuck = on_stuck
         self._threads = 1 if service.stateful else min(32, (os.cpu_count() or 1) + 4)
@@ -88,17 +87,14 @@ class Caller:
         """Whether a thread is in a call that outran the time-out."""
         return any(running.reported for running in self._running.values())
 
-    async def answer(self, prediction: Prediction, request: Request) -> Answer:
-        """Answer a request by calling its entry (raises `Refusal`)."""
-        entry = prediction.entry
-        if entry.is_async:
-            return await self._await(prediction, request)
-        if entry.seconds < QUICK and len(request.body) < SMALL and not (self._service.stateful and self._running):
-            self._latest = entry
-            return self._run(prediction, request)
-        future: Waiting = self._loop.create_future()
-        self._pool.submit(self._work, prediction, request, future, perf_counter())
-        return await future
+    def is_quick(self, entry: ServedEntry, request: Request) -> bool:
+        """Tell whether a call is to run in the event loop, by `call`, or elsewhere, by `call_later`."""
+        return entry.seconds < QUICK and not entry.is_async and len(request.body) < SMALL and not self._stateful
+
+    def call(self, prediction: Prediction, request: Request) -> Answer:
+        """Answer a request by calling its entry, here in the event loop and now."""
+        self._latest = prediction.entry
+        return self._run(prediction, request)
 
     def _run(self, prediction: Prediction, request: Request) -> Answer:
         entry = prediction.entry
@@ -106,10 +102,18 @@ class Caller:
             arguments = prediction.decode(request)
             started = perf_counter()
             result = entry.call(arguments)
-            self._took(entry, perf_counter() - started)
+            entry.took(perf_counter() - started)
             return prediction.encode(request, result)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
-            raise self._refuse(entry, error) from None
+            return prediction.refuse(self._refuse(entry, error))
+
+    async def call_later(self, prediction: Prediction, request: Request) -> Answer:
+        """Answer a request by calling its entry in a thread, or by awaiting it."""
+        if prediction.entry.is_async:
+            return await self._await(prediction, request)
+        future: Waiting = self._loop.create_future()
+        self._pool.submit(self._work, prediction, request, future, perf_counter())
+        return await future
 
     async def _await(self, prediction: Prediction, request: Request) -> Answer:
         entry = self._latest = prediction.entry
@@ -117,10 +121,10 @@ class Caller:
             arguments = prediction.decode(request)
             started = perf_counter()
             result = await self._finish(entry, asyncio.ensure_future(entry.call_async(arguments)))
-            self._took(entry, perf_counter() - started)
+            entry.took(perf_counter() - started)
             return prediction.encode(request, result)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
-            raise self._refuse(entry, error) from None
+            return prediction.refuse(self._refuse(entry, error))
 
     async def _finish(self, entry: ServedEntry, task: asyncio.Future[Any]) -> Any:
         done, _ = await asyncio.wait({task}, timeout=self._timeout)
@@ -131,23 +135,15 @@ class Caller:
 
     def _work(self, prediction: Prediction, request: Request, future: Waiting, submitted: float) -> None:
         started = perf_counter()
-        self._meters[prediction.entry.name].queued(started - submitted)
+        prediction.entry.meter.queued(started - submitted)
         if started - submitted > self._timeout:
             refusal = busy(503, "overloaded", f"the request waited {started - submitted:.1f} s for its turn")
-            self._loop.call_soon_threadsafe(_settle, future, refusal)
-            return
-        self._running[threading.get_ident()] = Running(prediction.entry, started, future)
-        outcome: Answer | Refusal
-        try:
-            outcome = self._run(prediction, request)
-        except Refusal as error:
-            outcome = error
-        del self._running[threading.get_ident()]
-        self._loop.call_soon_threadsafe(_settle, future, outcome)
-
-    def _took(self, entry: ServedEntry, seconds: float) -> None:
-        entry.took(seconds)
-        self._meters[entry.name].called(seconds)
+            answer = prediction.refuse(refusal)
+        else:
+            self._running[threading.get_ident()] = Running(prediction, started, future)
+            answer = self._run(prediction, request)
+            del self._running[threading.get_ident()]
+        self._loop.call_soon_threadsafe(_settle, future, answer)
 
     def _refuse(self, entry: ServedEntry, error: BaseException) -> Refusal:
         if isinstance(error, Refusal):
@@ -180,10 +176,10 @@ class Caller:
         for thread, running in list(self._running.items()):
             if now - running.started > self._timeout and not running.reported:
                 running.reported = True
-                refusal = self._refuse_overdue(running.entry)
-                self._loop.call_soon_threadsafe(_settle, running.future, refusal)
+                answer = running.prediction.refuse(self._refuse_overdue(running.prediction.entry))
+                self._loop.call_soon_threadsafe(_settle, running.future, answer)
                 reported = sum(one.reported for one in list(self._running.values()))
-                self._report(running.entry, thread, now - running.started, fatal=reported == self._threads)
+                self._report(running.prediction.entry, thread, now - running.started, fatal=reported == self._threads)
         if now - self._beat > self._timeout + 1 and self._latest is not None:
             self._report(self._latest, self._loop_thread, now - self._beat, fatal=True)
             self._beat = now
@@ -196,11 +192,7 @@ class Caller:
         self._on_stuck(entry.name, seconds, place.cell, fatal=fatal)
 
 
-def _settle(future: Waiting, outcome: Answer | Refusal) -> None:
+def _settle(future: Waiting, answer: Answer) -> None:
     """Finish a call's future, unless the watchdog or the call itself was first."""
-    if future.done():
-        return
-    if isinstance(outcome, Refusal):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+    if not future.done():
+        future.set_result(answer)

@@ -14,11 +14,13 @@ from pathlib import Path
 from types import GeneratorType, ModuleType
 from typing import Any
 
+from .counters import Meter
 from .decode import compile_decoder
 from .manifest import Entry, Manifest, check_files
 from .tables import Calls, FormDecoder
 
 SERVICE = "service.py"
+INFINITY = float("inf")
 
 Arguments = dict[str, Any] | Calls
 """One call's keyword arguments, or the calls that another protocol's request asks for."""
@@ -34,7 +36,10 @@ class ServedEntry:
     `seconds` is the running mean of its calls' duration: it decides where the next one runs.
     """
 
-    __slots__ = ("decode", "described", "forms", "function", "is_async", "name", "seconds")
+    __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "seconds")
+
+    meter: Meter
+    """Set by the worker that serves it."""
 
     def __init__(self, described: Entry, function: Callable[..., Any]) -> None:
         self.name = described.name
@@ -46,7 +51,7 @@ class ServedEntry:
         yields = inspect.isasyncgenfunction(inspect.unwrap(function))
         self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
         self.function = _collect_async(function) if yields else function
-        self.seconds = float("inf")
+        self.seconds = INFINITY
 
     def call(self, arguments: Arguments) -> Any:
         """Call the function (not for async entries); what a generator yields is collected."""
@@ -64,8 +69,9 @@ class ServedEntry:
         return await self.function(**arguments)
 
     def took(self, seconds: float) -> None:
-        """Take a call's duration into the running mean."""
-        self.seconds = seconds if self.seconds == float("inf") else self.seconds + (seconds - self.seconds) / 8
+        """Count a call and take its duration into the running mean."""
+        self.seconds = seconds if self.seconds == INFINITY else self.seconds + (seconds - self.seconds) / 8
+        self.meter.called(seconds)
 
 
 def by_position(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:

@@ -17,22 +17,31 @@ JSON: Header = (b"content-type", b"application/json")
 TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
 
 
+JSON_ONLY: tuple[Header, ...] = (JSON,)
+
+
 class Answer(NamedTuple):
     """A complete response; `content-length` is added when it is sent."""
 
     status: int
     body: bytes
-    headers: tuple[Header, ...] = (JSON,)
+    headers: tuple[Header, ...] = JSON_ONLY
 
 
 class Request:
-    """A request whose body has been read."""
+    """A request; its body is complete when it is to be answered."""
 
-    __slots__ = ("body", "headers", "memo")
+    __slots__ = ("body", "headers", "keep_alive", "memo", "method", "path", "prediction", "started")
 
-    def __init__(self, headers: dict[bytes, bytes], body: bytes) -> None:
+    def __init__(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes = b"") -> None:
+        self.method = method
+        self.path = path
         self.headers = headers
+        """By their names in lower case."""
         self.body = body
+        self.keep_alive = True
+        self.started = 0.0
+        self.prediction: Prediction | None = None
         self.memo: Any = None
         """What a protocol's decoder leaves for its encoder."""
 
@@ -78,4 +87,4 @@ class Routes:
 
 def json_answer(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> Answer:
     """Answer with plain JSON values."""
-    return Answer(status, orjson.dumps(value), (JSON, *headers))
+    return Answer(status, orjson.dumps(value), (JSON, *headers) if headers else JSON_ONLY)

@@ -13,7 +13,6 @@ from .logs import log
 from .manifest import GoldenCall
 from .messages import Prediction, Request
 from .protocols.typed import prediction_of
-from .refusals import Refusal
 
 PATIENCE = 30.0
 """Seconds after which a worker is ready even if not every golden call has been called."""
@@ -33,7 +32,7 @@ async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall]) -
     for call in calls:
         entry = service.entries[call.entry]
         golden = orjson.loads((service.bundle / call.file).read_bytes())
-        prediction, request = prediction_of(entry), Request({}, orjson.dumps(golden["request"]))
+        prediction, request = prediction_of(entry), Request("POST", "", {}, orjson.dumps(golden["request"]))
         if await _try(caller, prediction, request):
             cold[entry.name] = prediction, request
     for prediction, request in cold.values():
@@ -43,10 +42,7 @@ async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall]) -
 
 
 async def _try(caller: Caller, prediction: Prediction, request: Request) -> bool:
-    try:
-        await caller.answer(prediction, request)
-    except Refusal as refusal:
-        name = prediction.entry.name
-        log(logging.WARNING, f"a golden call of {name} fell short: {refusal.message}", **refusal.detail)
-        return False
-    return True
+    answer = await caller.call_later(prediction, request)
+    if answer.status != 200:
+        log(logging.WARNING, f"a golden call of {prediction.entry.name} was not answered", answer=answer.body.decode())
+    return answer.status == 200

@@ -104,15 +104,14 @@ class Worker:
         self._accepting: asyncio.Future[None] | None = None
         self._service = service
         self.counters = Counters(service.name, service.version, list(service.entries), options.metrics_file)
-        self.caller = Caller(service, self.counters.meters, timeout=options.timeout, on_stuck=self._replace)
+        for name, entry in service.entries.items():
+            entry.meter = self.counters.meters[name]
+        self.caller = Caller(service, timeout=options.timeout, on_stuck=self._replace)
         routes = build_routes(
             service, self.counters.metrics, guarded=options.api_key_digest is not None,
             live=self._is_live, ready=self._is_ready,
         )
-        self._app = App(
-            routes, self.caller, self.counters, max_body=options.max_body, max_queue=options.max_queue,
-            api_key_digest=options.api_key_digest, access_log=options.access_log,
-        )
+        self._app = App(routes, self.caller, self.counters, options)
         self._server = Server(self._app)
 
     def _is_live(self) -> bool:

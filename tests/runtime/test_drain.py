@@ -74,7 +74,7 @@ def test_call_in_progress_is_answered(bundle, start_alone):
 def test_open_connection_is_served_and_closed(bundle, start_supervised):
     worker = start_supervised(bundle)
     with httpx.Client() as client:
-        assert "connection" not in client.post(f"{worker.url}/add", json={"x": 1}).headers
+        assert client.post(f"{worker.url}/add", json={"x": 1}).headers["connection"] == "keep-alive"
         worker.send(op="drain", seconds=20)
         while True:
             # The connection is the one opened before: a new one would be refused.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
-import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,22 +49,19 @@ def test_huge_body_is_not_kept(limited):
     assert peak - now < 20_000  # kB
 
 
-def test_queue(limited):
-    address = urlsplit(limited.url)
-    head = (b"POST /add HTTP/1.1\r\nhost: x\r\nx-api-key: secret\r\ncontent-type: application/json\r\n"
-            b"content-length: 8\r\n\r\n")
-    with socket.create_connection((address.hostname, address.port)) as one, \
-            socket.create_connection((address.hostname, address.port)) as two, \
-            httpx.Client(base_url=limited.url, headers={"x-api-key": "secret"}) as client:
-        one.sendall(head)
-        two.sendall(head)
-        while client.get("/metrics").text.find("nbdeploy_requests_in_progress 2") < 0:
-            pass
-        refused = client.post("/add", json={"x": 1})
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-        one.sendall(b'{"x": 1}')
-        assert one.recv(65536).startswith(b"HTTP/1.1 200")
-        assert client.post("/add", json={"x": 1}).status_code == 200
+def test_queue(limited, keyed):
+    async def fill():
+        async with httpx.AsyncClient(base_url=limited.url, headers={"x-api-key": "secret"}, timeout=30) as client:
+            slow = [asyncio.ensure_future(client.post("/wait_for", json={"seconds": 1.0})) for _ in range(2)]
+            while "in_progress 2" not in (await client.get("/metrics")).text:  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(0.01)
+            refused = await client.post("/add", json={"x": 1})
+            return refused, await asyncio.gather(*slow)
+
+    refused, answered = asyncio.run(fill())
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert [response.status_code for response in answered] == [200, 200]
+    assert keyed.post("/add", json={"x": 1}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,265 @@
+"""One HTTP/1.1 connection: httptools parses its requests; quick ones are answered at once, others when they are done.
+
+A prediction is a small body in and a small body out, so what a general server does around it would cost several times
+the prediction itself. This does what a service needs: keep-alive, pipelining, chunked bodies, limits on head and body,
+100-continue, back-pressure, and `Connection: close` while draining.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import httptools
+
+from .logs import log
+from .messages import JSON_ONLY, Answer, Header, Request
+
+MAX_HEAD = 1 << 16
+"""Bytes of a request's line and headers."""
+MAX_WAITING = 32
+"""Requests that may wait on one connection before it is no longer read."""
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CLOSE = b"connection: close\r\n"
+KEEP = b"connection: keep-alive\r\n"
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    def admit(self, request: Request) -> Answer | None:
+        """Look at a request's head; an answer refuses it before its body is read."""
+
+    def admit_size(self, request: Request, size: int) -> Answer | None:
+        """Look at the bytes of the body so far; an answer refuses the request."""
+
+    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer a request: at once, or later."""
+
+    def refuse_malformed(self, status: int) -> Answer:
+        """Answer what is no request."""
+
+
+@dataclass
+class Connections:
+    """What the connections of a server share."""
+
+    app: Application
+    open: set[Connection] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    headers: bytes = b""
+    """Sent with every answer."""
+    closing: bool = False
+    """Every answer is the last of its connection."""
+    now: float = 0.0
+    """A clock with steps of a second."""
+
+
+class Connection(asyncio.Protocol):
+    """The server's end of a connection."""
+
+    def __init__(self, shared: Connections) -> None:
+        self._shared = shared
+        self._app = shared.app
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: Any = None
+        self._paused = False
+        self._writing_paused = False
+        self._heard = shared.now
+        # What is being received.
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._head_size: int | None = None
+        self._request: Request | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._refused = False
+        # What has been received and is not answered.
+        self._busy = False
+        self._waiting: deque[tuple[Request, Answer | None]] = deque()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = transport
+        self._shared.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """End; a call in progress goes on, but nobody reads its answer."""
+        self._shared.open.discard(self)
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._heard = self._shared.now
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # An offer to speak another protocol may be ignored; what follows is the next request.
+            if rest := data[upgrade.args[0] :]:
+                self.data_received(rest)
+        except httptools.HttpParserCallbackError as error:
+            log(logging.ERROR, "a request could not be handled", error=error)
+            self._transport.close()
+        except httptools.HttpParserError:
+            self._end(400)
+        if self._head_size is not None:
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD:
+                self._end(431)
+
+    def pause_writing(self) -> None:
+        """Read no further while the caller does not read the answers."""
+        self._writing_paused = True
+        self._adjust_reading()
+
+    def resume_writing(self) -> None:
+        """Read again."""
+        self._writing_paused = False
+        self._adjust_reading()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._url = b""
+        self._headers = {}
+        self._head_size = 0
+        self._body = []
+        self._size = 0
+        self._refused = False
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """Look at the head."""
+        self._head_size = None
+        headers = self._headers
+        request = self._request = Request(self._parser.get_method().decode(), read_path(self._url), headers)
+        refusal = self._app.admit(request)
+        if refusal is not None:
+            self._refuse(request, refusal)
+        elif headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(CONTINUE)
+
+    def on_body(self, data: bytes) -> None:
+        """Take a part of the body."""
+        request = self._request
+        if self._refused or request is None:
+            return
+        self._size += len(data)
+        refusal = self._app.admit_size(request, self._size)
+        if refusal is not None:
+            self._refuse(request, refusal)
+        else:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """Answer the request, or queue it behind the one in progress."""
+        request, self._request = self._request, None
+        if self._refused:
+            self._transport.close()
+        elif request is not None:
+            body = self._body
+            request.body = body[0] if len(body) == 1 else b"".join(body)
+            request.keep_alive = self._parser.should_keep_alive()
+            self._take(request, None)
+
+    # Answering.
+
+    def _refuse(self, request: Request, refusal: Answer) -> None:
+        """Answer before the body is complete; the rest of it is read and dropped, then the connection ends.
+
+        Closing at once would reset the connection, and the caller, still sending, would not see the answer.
+        """
+        self._refused = True
+        self._body = []
+        request.keep_alive = False
+        self._take(request, refusal)
+
+    def _take(self, request: Request, refusal: Answer | None) -> None:
+        if self._busy:
+            self._waiting.append((request, refusal))
+            self._adjust_reading()
+        else:
+            self._begin(request, refusal)
+
+    def _begin(self, request: Request, refusal: Answer | None) -> None:
+        answer = refusal or self._app.answer(request)
+        if isinstance(answer, Answer):
+            self._write(request, answer)
+            return
+        self._busy = True
+        task = asyncio.ensure_future(self._finish(request, answer))
+        self._shared.tasks.add(task)
+        task.add_done_callback(self._shared.tasks.discard)
+
+    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> None:
+        self._write(request, await answer)
+        self._heard = self._shared.now
+        self._busy = False
+        while self._waiting and not self._busy:
+            self._begin(*self._waiting.popleft())
+        self._adjust_reading()
+
+    def _write(self, request: Request, answer: Answer) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        last = self._shared.closing or not request.keep_alive
+        connection = CLOSE if last else KEEP if b"connection" in request.headers else b""
+        kinds = JSON_LINE if answer.headers is JSON_ONLY else render_headers(answer.headers)
+        body = b"" if request.method == "HEAD" else answer.body
+        transport.write(b"%b%b%b%bcontent-length: %d\r\n\r\n%b" % (
+            STATUS_LINES[answer.status], self._shared.headers, kinds, connection, len(answer.body), body))
+        if last and not (self._refused and self._request is request):
+            transport.close()
+
+    def _end(self, status: int) -> None:
+        """Answer what is no request, and end."""
+        if not self._transport.is_closing():
+            request = Request("GET", "", {})
+            request.keep_alive = False
+            self._write(request, self._app.refuse_malformed(status))
+            self._transport.close()
+
+    def _adjust_reading(self) -> None:
+        pause = self._writing_paused or len(self._waiting) > MAX_WAITING
+        if pause != self._paused and not self._transport.is_closing():
+            self._paused = pause
+            (self._transport.pause_reading if pause else self._transport.resume_reading)()
+
+    def close_idle(self, before: float) -> None:
+        """End if nothing is in progress and nothing has come since `before`."""
+        if not self._busy and self._heard < before:
+            self._transport.close()
+
+
+def read_path(target: bytes) -> str:
+    """Give the path of a request's target, decoded."""
+    if not target.startswith(b"/"):
+        target = httptools.parse_url(target).path or b"/"
+    path = target.partition(b"?")[0].decode("latin-1")
+    return unquote(path) if "%" in path else path
+
+
+def render_headers(headers: tuple[Header, ...]) -> bytes:
+    """Write headers as lines."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+JSON_LINE = render_headers(JSON_ONLY)
