@@ -152,7 +152,7 @@ COLUMNS = {
     "category of floats": pd.Series(pd.Categorical([3.5, 1.0])),
     "category of days": pd.Series(pd.Categorical(pd.to_datetime(["2020-01-01", "2020-01-02"]))),
     "datetime": pd.Series(pd.to_datetime(["2020-01-01", None])),
-    "datetime[s]": pd.Series(pd.to_datetime(["2020-01-01", "1000-01-01"]).astype("datetime64[s]")),
+    "datetime[s]": pd.Series(np.array(["2020-01-01", "1000-01-01"], "datetime64[s]")),
     "datetime[ns]": pd.Series(pd.to_datetime(["2020-01-01T00:00:00.000000001", "2020-01-02"], format="ISO8601").as_unit("ns")),
     "datetime, Berlin": pd.Series(pd.to_datetime(["2020-01-01", "2020-07-01"]).tz_localize("Europe/Berlin")),
     "datetime, UTC": pd.Series(pd.to_datetime(["2020-01-01", None]).tz_localize("UTC")),

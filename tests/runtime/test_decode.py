@@ -36,7 +36,8 @@ class Model(pydantic.BaseModel):
 
 
 INT, FLOAT, STR = {"kind": "int"}, {"kind": "float"}, {"kind": "str"}
-TEXT = {"name": "", "dtype": "str", "storage": "python"}
+TEXT = {"name": None, "dtype": "object", "of": STR}
+NEW_TEXT = "str" if pd.__version__ >= "3" else "string"
 FRAME = {
     "kind": "frame",
     "index": None,
@@ -61,7 +62,7 @@ RATIO = {
 COLOUR = {"kind": "enum", "class": f"{__name__}:Colour", "values": {"RED": 1, "BLUE": "b"}}
 MODEL = {"kind": "object", "of": "pydantic", "class": f"{__name__}:Model", "fields": []}
 LABELS = {"kind": "series", "column": {"name": None, "dtype": "float64"}, "labels": ["a", "b"],
-          "index": {"name": None, "dtype": "str", "storage": "python"}}  # fmt: skip
+          "index": TEXT}  # fmt: skip
 
 REFUSED = [
     (INT, 1.0, "x", "an integer", "the number 1.0"),
@@ -241,9 +242,9 @@ ALL = [spec for spec, *_ in REFUSED] + [
       for dtype in ("float16", "uint64", "bool", "str", "datetime64[s]", "timedelta64[ns]")),
     {"kind": "array", "dtype": "object", "of": RATIO, "shape": [-1, -1], "nullable": True, "missing": "NaN"},
     {"kind": "array", "dtype": "float32", "shape": []},
-    {"kind": "series", "column": {"name": "s", "dtype": "Int64", "nullable": True}, "index": {"name": None, "dtype": "str"}},
+    {"kind": "series", "column": {"name": "s", "dtype": "Int64", "nullable": True}, "index": TEXT},
     *({"kind": "frame", "index": None, "columns": [{"name": "a", "nullable": nullable, **column}]} for nullable in (False, True)
-      for column in ({"dtype": "Int8"}, {"dtype": "Float32"}, {"dtype": "boolean"}, {"dtype": "string"}, {"dtype": "str"}, {"dtype": "int32"},
+      for column in ({"dtype": "Int8"}, {"dtype": "Float32"}, {"dtype": "boolean"}, {"dtype": "string"}, {"dtype": NEW_TEXT}, {"dtype": "int32"},
                      {"dtype": "period[M]"}, {"dtype": "datetime64[us, UTC]", "tz": "UTC"}, {"dtype": "datetime64[s]"}, {"dtype": "object"},
                      {"dtype": "category", "categories": [1, 2], "category": {"dtype": "int64", "name": None}}, {"dtype": "double[pyarrow]"})),
 ]  # fmt: skip
