@@ -33,6 +33,9 @@ class StateValue:
     """What unpickling looks up."""
     names: frozenset[str] = frozenset()
     """What of `service.py` must be defined before the value can be loaded."""
+    bases: frozenset[str] = frozenset()
+    """Modules of the classes that the unpickled ones inherit from: a framework that gets along without scikit-learn
+    gives its estimators other bases there, and does not declare it."""
 
     @property
     def size(self) -> int:
@@ -44,7 +47,7 @@ class StateValue:
         """Modules that loading the value imports."""
         reader = {"npy": "numpy", "arrow": "pyarrow", "xgboost": "xgboost", "lightgbm": "lightgbm"}.get(self.format)
         own = {module for module, _ in self.globals if not module.startswith(runtime_state.PACKAGING_SIDE)}
-        return own | ({reader} if reader else set()) | ({"pandas"} if self.format == "arrow" else set())
+        return own | self.bases | ({reader} if reader else set()) | ({"pandas"} if self.format == "arrow" else set())
 
 
 def serialise(value: Any, name_of: NameOf) -> StateValue:
@@ -174,12 +177,16 @@ class _RecordingUnpickler(pickle.Unpickler):
         super().__init__(file, buffers=buffers)
         self._resolve = resolve
         self.globals: set[tuple[str, str]] = set()
+        self.bases: set[str] = set()
 
     def find_class(self, module: str, name: str) -> Any:
         self.globals.add((module, name))
         if (module, name) == (runtime_state.__name__, runtime_state.service_attribute.__name__):
             return self._resolve
-        return super().find_class(module, name)
+        found = super().find_class(module, name)
+        if isinstance(found, type):
+            self.bases |= {base.__module__ for base in found.__mro__} - {"builtins", "__main__"}
+        return found
 
 
 def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
@@ -207,4 +214,5 @@ def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
     except Exception as error:  # noqa: BLE001 - likewise its __setstate__
         raise CaptureError(f"a {type_name(value)} can be written but not read back: {error}") from error
     files = {".pkl": data} | ({".bin": runtime_state.write_buffers(buffers)} if buffers else {})
-    return StateValue("pickle", type_name(value), files, tuple(sorted(reader.globals)), frozenset(pickler.names))
+    return StateValue("pickle", type_name(value), files, tuple(sorted(reader.globals)), frozenset(pickler.names),
+                      frozenset(reader.bases))
