@@ -117,11 +117,11 @@ def _plain_frame(frame: Any) -> list[dict[str, Any]]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise CannotEncode("", f"a frame with two columns (or an index) called {twice[0]!r}", "rename one of them")
-    for number in range(frame.shape[1]):
+    for name in frame.columns:
         try:
-            columns.append(plain_column(frame.iloc[:, number]))
+            columns.append(plain_column(frame[name]))
         except CannotEncode as error:  # noqa: PERF203 - the error names the column
-            raise error.inside(plain_key(frame.columns[number])) from None
+            raise error.inside(plain_key(name)) from None
     if not columns:
         return [{} for _ in range(len(frame))]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
