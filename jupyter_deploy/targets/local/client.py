@@ -103,8 +103,9 @@ def stop_supervisor() -> None:
     data = data_dir()
     client = connect(start=False)
     if client is not None:
-        with client, (data / LOCK).open() as lock:
-            client.request("quit")
+        with (data / LOCK).open() as lock:
+            with client:
+                client.request("quit")
             # It holds the lock until it ends.
             fcntl.flock(lock, fcntl.LOCK_EX)
 

@@ -158,7 +158,8 @@ class Supervisor:
 
     def _taken_ports(self, name: str) -> set[int]:
         recorded = {record.port for record in list_deployments(self._registry) if record.name != name}
-        return recorded | {service.listener.port for service in self._services.values() if service.listener}
+        pools = [pool for service in self._services.values() for pool in service.pools]
+        return recorded | {pool.listener.port for pool in pools}
 
     async def _apply(self, request: Message, _owner: object) -> Message:
         staged = self._take_candidate(request)

@@ -217,8 +217,12 @@ def _describe(record: Record, held: dict[str, Any]) -> Status:
     with closing(open_registry(registry_path())) as registry:
         versions = list_versions(registry, record.name)
         events = list_events(registry, record.name)
+    state = held.get("state", "stopped")
+    if state == "stopped" and record.wanted == "live":
+        # A supervisor that has just started has not come to it yet.
+        state = "starting"
     return Status(
-        record.name, record.target, held.get("state", "stopped"), build_url(record.host, record.port),
+        record.name, record.target, state, build_url(record.host, record.port),
         record.version, held.get("workers", 0), record.workers, held.get("reason"),
         tuple(Version(item.version, item.number, item.deployed_at, item.bundle, item.notebook, item.proof)
               for item in versions),
