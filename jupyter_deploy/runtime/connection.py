@@ -80,6 +80,8 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._body: list[bytes] = []
         self._size = 0
+        self._unparsed = 0
+        """Bytes of the body that the parser does not know of."""
         self._refused = False
         # What has been received and is not answered.
         self._busy = False
@@ -100,10 +102,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._heard = self._shared.now
+        if self._unparsed:
+            data = self._take_unparsed(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # An offer to speak another protocol may be ignored; what follows is the next request.
+            # An offer to speak another protocol may be ignored, but the parser believes that it is accepted.
             if rest := data[upgrade.args[0] :]:
                 self.data_received(rest)
         except httptools.HttpParserCallbackError as error:
@@ -170,6 +174,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer the request, or queue it behind the one in progress."""
+        if b"upgrade" in self._headers and not self._refused:
+            self._unparsed = int(self._headers.get(b"content-length", b"0")) - self._size
+            if self._unparsed > 0:
+                return
         request, self._request = self._request, None
         if self._refused:
             self._transport.close()
@@ -178,6 +186,15 @@ class Connection(asyncio.Protocol):
             request.body = body[0] if len(body) == 1 else b"".join(body)
             request.keep_alive = self._parser.should_keep_alive()
             self._take(request, None)
+
+    def _take_unparsed(self, data: bytes) -> bytes:
+        """Take the body of a request that offered another protocol; gives what follows it."""
+        part, rest = data[: self._unparsed], data[self._unparsed :]
+        self._unparsed -= len(part)
+        self.on_body(part)
+        if not self._unparsed:
+            self.on_message_complete()
+        return rest
 
     # Answering.
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
-from urllib.parse import urlsplit
-
 import pytest
 from conftest import cell_of
 
@@ -109,12 +105,3 @@ def test_index_and_docs(client):
     assert "://" not in page.text
 
 
-def test_pipelined_requests(worker):
-    address = urlsplit(worker.url)
-    body = json.dumps({"x": 1}).encode()
-    request = (b"POST /add HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)) + body
-    with socket.create_connection((address.hostname, address.port)) as connection:
-        connection.sendall(request * 5)
-        answers = b""
-        while answers.count(b"HTTP/1.1 200") < 5 or not answers.endswith(b"2.0"):
-            answers += connection.recv(65536)
