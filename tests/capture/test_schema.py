@@ -181,7 +181,7 @@ def test_columns_come_back_as_they_were(name):
 
 
 def test_a_wide_frame_comes_back_as_it_was():
-    frame = pd.DataFrame({name: column for name, column in COLUMNS.items()})
+    frame = pd.DataFrame(COLUMNS)
     assert_same(travel(frame), frame)
 
 
@@ -195,12 +195,15 @@ def test_tensors_come_back_as_they_were():
 
 
 ANNOTATED = [
-    (3, float), (3.5, float), (None, typing.Optional[int]), (1, int | None), ([1], list[float]), ([1], typing.List[float]), (1.5, "float"),
+    (None, typing.Optional[int]),  # noqa: UP045 - the older spellings must work too
+    ([1], typing.List[float]),  # noqa: UP006 - as above
+    (True, typing.Union[int, bool, str]),  # noqa: UP007 - as above
+    (3, float), (3.5, float), (1, int | None), ([1], list[float]), (1.5, "float"),
     ({"a": [1]}, dict[str, list[int]]), ((1, 2), tuple[int, ...]), ((1, "a"), tuple[int, str]), ({1}, set[int]), ("x", typing.Any),
     ({"a": [1, None]}, typing.Any), ("a", typing.Literal["a", "b"]), ("x", typing.Annotated[str, "doc"]), (5, "Unknown"), ("x", int),
     ({"depth": 1}, Options), ([{"depth": 1, "name": "n"}], "list[Options]"), (Point(1), Point), (Point(1), "Point | None"),
     (Colour.RED, Colour), (np.float64(2), float), (np.array([1.0]), np.ndarray), (pd.DataFrame({"a": [1]}), pd.DataFrame),
-    (pd.DataFrame({"a": [1]}), typing.Any), ([1, "a"], list), (True, typing.Union[int, bool, str]), (dt.date(2020, 1, 1), dt.date | str),
+    (pd.DataFrame({"a": [1]}), typing.Any), ([1, "a"], list), (dt.date(2020, 1, 1), dt.date | str),
     ("free text", dt.date | str), (pd.Series([1]), "pd.Series"), (None, float), ("x", typing.NewType("Name", str)),
 ]  # fmt: skip
 
@@ -234,7 +237,7 @@ def test_the_calls_decide_what_nobody_annotated(values, expected):
 
 
 def test_annotations_widen_what_the_calls_show():
-    def served(a: float, b: list[int] | None, c: typing.Literal["x", "y"], d: str = "z", *, e: float = None):
+    def served(a: float, b: list[int] | None, c: typing.Literal["x", "y"], d: str = "z", *, e: float = None):  # noqa: RUF013 - notebooks say it like this
         pass
 
     a, b, c, d, e = infer_parameters(served, [((1, [1], "x"), {})])

@@ -56,7 +56,7 @@ CASES = [
     (collections.deque([1]), "[1]", "collections.deque"),
     ({"a": 1}.values(), "[1]", "dict_values"),
     (types.MappingProxyType({"a": 1}), '{"a":1}', "mappingproxy{a: int}"),
-    ({1: 1, 1.5: 2, True: 3, None: 4, DAY: 5, Colour.RED: 6}, None, None),
+    ({1.5: 2, True: 3, None: 4}, '{"1.5":2,"true":3,"null":4}', None),
     ({2: "a", DAY: 1, np.int64(3): 1}, '{"2":"a","2020-01-02":1,"3":1}', "dict{2: str, 2020-01-02: int, 3: int}"),
     (b"ab", '"YWI="', "bytes"),
     (decimal.Decimal("1.10"), '"1.10"', "decimal.Decimal"),
