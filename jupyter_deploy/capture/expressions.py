@@ -27,6 +27,15 @@ def calls_in(tree: ast.AST, callee: str) -> Iterator[ast.Call]:
             yield node
 
 
+def fits_in(tree: ast.AST, model: str) -> Iterator[ast.Call]:
+    """Find the calls of `model.fit`, and of any `.fit` in an assignment to `model`."""
+    yield from calls_in(tree, f"{model}.fit")
+    for node in _own_nodes(tree):
+        if isinstance(node, ast.Assign) and any(_dotted_name(target) == model for target in node.targets):
+            yield from (call for call in ast.walk(node.value) if isinstance(call, ast.Call)
+                        and isinstance(call.func, ast.Attribute) and call.func.attr == "fit")
+
+
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):

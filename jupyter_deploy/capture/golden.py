@@ -11,11 +11,11 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_deploy.capture.expressions import calls_in, evaluate, evaluate_arguments, is_safe
+from jupyter_deploy.capture.expressions import calls_in, evaluate, evaluate_arguments, fits_in, is_safe
 from jupyter_deploy.capture.kernel import ExecutedCell
 from jupyter_deploy.capture.recorder import RecordedCall
 from jupyter_deploy.capture.schema import bind_call, positional_names, value_to_request
@@ -55,15 +55,23 @@ class GoldenAnswer:
 
 def find_calls(callee: str, cells: Sequence[ExecutedCell], names: Mapping[str, Any]) -> Iterator[CallSite]:
     """Find the calls of `callee` in executed cells whose arguments can safely be evaluated again, the latest first."""
-    for cell in reversed(cells):
-        for call in calls_in(cell.tree, callee):
-            parts = [*call.args, *(keyword.value for keyword in call.keywords)]
-            if all(is_safe(part, names) for part in parts):
-                try:
-                    args, kwargs = evaluate_arguments(call, names)
-                except Exception:  # noqa: BLE001, S112, PERF203 - a name may mean something else by now; the next call may do
-                    continue
-                yield CallSite(args, kwargs, f"{cell.label}: {ast.unparse(call)}")
+    yield from _evaluate_calls(((cell, call) for cell in reversed(cells) for call in calls_in(cell.tree, callee)), names)
+
+
+def find_fits(model: str, cells: Sequence[ExecutedCell], names: Mapping[str, Any]) -> Iterator[CallSite]:
+    """Find what a model was fitted with: `model.fit(X, y)` or `model = Estimator().fit(X, y)`, the latest first."""
+    yield from _evaluate_calls(((cell, call) for cell in reversed(cells) for call in fits_in(cell.tree, model)), names)
+
+
+def _evaluate_calls(calls: Iterable[tuple[ExecutedCell, ast.Call]], names: Mapping[str, Any]) -> Iterator[CallSite]:
+    for cell, call in calls:
+        parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if all(is_safe(part, names) for part in parts):
+            try:
+                args, kwargs = evaluate_arguments(call, names)
+            except Exception:  # noqa: BLE001, S112 - a name may mean something else by now; another call may do
+                continue
+            yield CallSite(args, kwargs, f"{cell.label}: {ast.unparse(call)}")
 
 
 def recorded_calls(calls: Sequence[RecordedCall]) -> list[CallSite]:

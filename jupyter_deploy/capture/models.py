@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_deploy.capture.golden import ROWS, CallSite, find_calls
+from jupyter_deploy.capture.golden import ROWS, CallSite, find_calls, find_fits
 from jupyter_deploy.capture.kernel import Kernel
 
 
@@ -65,7 +65,7 @@ def _examples(name: str, callees: tuple[str, ...], kernel: Kernel) -> Iterator[C
             data = [*site.args, *site.kwargs.values()]
             if data:
                 yield CallSite((data[0],), {}, site.source)
-    for site in find_calls(f"{name}.fit", kernel.cells, kernel.names):
+    for site in find_fits(name, kernel.cells, kernel.names):
         if site.args:
             yield CallSite((_first_rows(site.args[0]),), {}, f"{site.source}, its first rows")
     yield from _tables_that_fit(name, kernel)

@@ -84,7 +84,7 @@ def _write_npy(value: Any) -> StateValue | None:
 
 def _write_arrow(value: Any) -> StateValue | None:
     """Write a frame as an Arrow file, if Arrow is at hand and gives back the very same frame."""
-    if type(value).__name__ != "DataFrame" or not type(value).__module__.startswith("pandas."):
+    if type(value).__name__ != "DataFrame" or type(value).__module__.partition(".")[0] != "pandas":
         return None
     try:
         import pyarrow as pa
