@@ -86,9 +86,13 @@ class App:
         prediction = request.prediction
         if prediction is None:
             return self._answer_page(request)
-        if self._caller.is_quick(prediction.entry, request):
-            return self._count(prediction, request, self._caller.call(prediction, request))
-        return self._answer_later(prediction, request)
+        if not self._caller.is_quick(prediction.entry, request):
+            return self._answer_later(prediction, request)
+        # Only other processes can see this, and need to: a call that never returns is still in progress.
+        self._slots[self._gauge] = self.in_progress + 1
+        answer = self._caller.call(prediction, request)
+        self._slots[self._gauge] = self.in_progress
+        return self._count(prediction, request, answer)
 
     async def _answer_later(self, prediction: Prediction, request: Request) -> Answer:
         self.in_progress += 1

@@ -260,6 +260,11 @@ class Connection(asyncio.Protocol):
             self._paused = pause
             (self._transport.pause_reading if pause else self._transport.resume_reading)()
 
+    @property
+    def active(self) -> bool:
+        """Whether a request is being received or answered."""
+        return self._busy or self._request is not None or self._head_size is not None
+
     def close_idle(self, before: float) -> None:
         """End if nothing is in progress and nothing has come since `before`."""
         if not self._busy and self._heard < before:

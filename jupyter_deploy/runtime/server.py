@@ -30,6 +30,11 @@ class Server:
         for connection in list(shared.open):
             connection.close_idle(shared.now - KEEP_ALIVE)
 
+    @property
+    def in_flight(self) -> int:
+        """The number of connections on which a request is being received or answered."""
+        return sum(connection.active for connection in self._connections.open)
+
     async def listen(self, listener: socket.socket) -> None:
         """Start accepting on a listening socket."""
         loop = asyncio.get_running_loop()

@@ -181,7 +181,7 @@ class Worker:
             self._server.tick()
             self.counters.sample_process()
             self.caller.beat()
-            self._send("alive", in_flight=self._app.in_progress)
+            self._send("alive", in_flight=self._server.in_flight)
             await asyncio.sleep(1)
 
     def _replace(self, entry: str, seconds: float, cell: str | None, *, fatal: bool) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+
 import httpx
 import pytest
 
+from jupyter_deploy.runtime.counters import Counters
 from jupyter_deploy.runtime.metrics import (
     Metrics,
     Series,
@@ -15,6 +19,7 @@ from jupyter_deploy.runtime.metrics import (
     render,
     total,
 )
+from jupyter_deploy.runtime.options import Options
 
 HITS = Series("hits_total", "counter", "Hits.", (("code", "200"),))
 LEVEL = Series("level", "gauge", "Level.")
@@ -92,3 +97,11 @@ def test_two_workers_add_up(bundle, start_supervised, tmp_path):
     samples = read_folder(tmp_path)
     assert total(samples, "nbdeploy_model_ready") == 1
     assert total(samples, "nbdeploy_requests_total", entry="add") == 3
+
+
+def test_documented():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    counters = Counters("name", "version", ["add"], None)
+    names = {sample.series.name for sample in counters.metrics.read()}
+    options = {f"--{field.name.replace('_', '-').removesuffix('s')}" for field in fields(Options) if field.name != "bundle"}
+    assert [name for name in sorted(names | options) if f"`{name}`" not in page] == []
