@@ -1,0 +1,79 @@
+"""The ways to start a worker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+from conftest import ENTRIES, Worker, write_bundle
+
+SERVICE = '''\
+import json
+import sys
+from pathlib import Path
+
+import neighbour
+
+
+def look():
+    return [neighbour.WORD, Path("words.txt").read_text(), [Path(path).name for path in sys.path][:2]]
+'''
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "modules").mkdir()
+    (folder / "modules" / "neighbour.py").write_text("WORD = 'near'")
+    (folder / "data").mkdir()
+    (folder / "data" / "words.txt").write_text("some words")
+    look = type(ENTRIES[0])("look", "look", (), {"kind": "any"})
+    write_bundle(folder, service=SERVICE, entries=(look,))
+    return folder
+
+
+def test_modules_and_data(bundle, start_supervised):
+    worker = start_supervised(bundle)
+    assert httpx.post(f"{worker.url}/look", json={}).json() == ["near", "some words", ["modules", bundle.name]]
+
+
+@pytest.mark.parametrize("how", [["-m", "runtime", "serve"], ["-m", "runtime"], ["runtime/__main__.py", "serve"]])
+def test_start_with_installed_packages(bundle, tmp_path, how):
+    """Without a path and without a supervisor, as in an image."""
+    log = tmp_path / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen([sys.executable, *how, "--port", "0"], cwd=bundle, stderr=sink)
+    try:
+        worker = Worker(process, log)
+        while not worker.logged():
+            assert process.poll() is None
+        ready = worker.logged()[0]
+        assert httpx.post(f"http://127.0.0.1:{ready['port']}/look", json={}).json()[:2] == ["near", "some words"]
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
+def test_help(bundle):
+    done = subprocess.run([sys.executable, "-m", "runtime", "--help"], cwd=bundle, capture_output=True, text=True)
+    assert done.returncode == 0
+    for word in ("POST /<entry>", "--metrics-file", "SIGTERM"):
+        assert word in done.stdout
+
+
+def test_wrong_option(bundle):
+    done = subprocess.run([sys.executable, "-m", "runtime", "--prot=1"], cwd=bundle, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--prot" in done.stderr
+
+
+def test_worker_loads_no_framework(bundle):
+    """What the service does not import is not imported: it would cost start-up and memory."""
+    code = ("import json, sys; sys.path.insert(0, sys.argv[1]); import runtime.worker; "
+            "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))")
+    done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert not loaded & {"numpy", "pandas", "fastapi", "uvicorn", "pydantic", "jupyter_deploy"}
