@@ -63,10 +63,14 @@ class ServedEntry:
 
     async def call_async(self, arguments: Arguments) -> Any:
         """Call an async entry."""
-        if isinstance(arguments, Calls):
-            results = [await self.function(**one) for one in arguments.arguments]
-            return results if arguments.many else results[0]
-        return await self.function(**arguments)
+        try:
+            if isinstance(arguments, Calls):
+                results = [await self.function(**one) for one in arguments.arguments]
+                return results if arguments.many else results[0]
+            return await self.function(**arguments)
+        except SystemExit as error:
+            # In a task it would end the event loop.
+            raise RuntimeError(f"the entry ended itself with sys.exit({error.code!r})") from error
 
     def took(self, seconds: float) -> None:
         """Count a call and take its duration into the running mean."""

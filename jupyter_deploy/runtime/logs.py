@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import sys
@@ -30,7 +31,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def start_logging() -> None:
-    """Send all of this process's log records, the service's own too, to standard error as JSON lines."""
+    """Send all of this process's log records, the service's own too, to standard error as JSON lines.
+
+    Should native code crash the process, the Python stack comes last, as plain text.
+    """
+    faulthandler.enable()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -43,8 +43,6 @@ def main(options: Options, begun: float) -> int:
     if options.supervised:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = None if options.control_fd is None else Control(options.control_fd)
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
     manifest: Manifest | None = None
     try:
         with contextlib.ExitStack() as loading:
@@ -53,6 +51,9 @@ def main(options: Options, begun: float) -> int:
                 loading.enter_context(answering_not_ready(listener))
             manifest = read_manifest(options.bundle)
             service = load_service(options.bundle, manifest, options.name)
+            # Not before: what a notebook does to its event loop while it is imported need not suit this one.
+            loop = uvloop.new_event_loop()
+            asyncio.set_event_loop(loop)
             run_setup(service, loop)
             worker = loop.run_until_complete(prepare(options, service, control))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is the reason to tell

@@ -72,6 +72,14 @@ def fail(text):
     return numbers[text]
 
 
+async def leave():
+    raise SystemExit(3)
+
+
+def stop(error):
+    raise {"exit": SystemExit, "stop": StopIteration, "value": ValueError, "memory": MemoryError}[error]
+
+
 def count():
     global COUNT
     COUNT += 1
@@ -122,6 +130,8 @@ ENTRIES = (
     entry("sleep", Parameter("seconds", FLOAT)),
     entry("hang", Parameter("seconds", FLOAT)),
     entry("fail", Parameter("text", STR)),
+    entry("leave", is_async=True),
+    entry("stop", Parameter("error", STR)),
     entry("marks", returns={"kind": "list", "of": STR}),
     entry("numbers", Parameter("n", INT), returns={"kind": "list", "of": INT}),
     entry("infer", Parameter("rows", FRAME), returns={"kind": "list", "of": ANY}),

@@ -49,6 +49,11 @@ def test_proof_names_kind(client):
         ("/scale", b'{"rows": [[1, 2, 3]]}', JSON, 422, "invalid_input", "rows"),
         ("/infer", b'{"rows": [{"age": 1.5, "income": 2}]}', JSON, 422, "invalid_input", "age"),
         ("/fail", b'{"text": "two"}', JSON, 500, "entry_failed", "fail"),
+        ("/leave", b"{}", JSON, 500, "entry_failed", "leave"),
+        *[("/stop", b'{"error": "%b"}' % error, JSON, 500, "entry_failed", "stop")
+          for error in (b"exit", b"stop", b"value", b"memory")],
+        ("/add", b"[" * 100_000, JSON, 400, "invalid_json", ""),
+        ("/add", b'{"x": ' + b"[" * 900 + b"]" * 900 + b"}", JSON, 422, "invalid_input", "x"),
         ("/ad", b"{}", JSON, 404, "not_found", "did you mean /add?"),
         ("/livez", b"{}", JSON, 405, "method_not_allowed", "GET"),
     ],
