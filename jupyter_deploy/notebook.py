@@ -99,8 +99,11 @@ def role_of(tags: tuple[str, ...], metadata: Any, where: str) -> Role | None:
         named.append(str(metadata["role"]))
     roles = {_check_role(name, where) for name in named}
     if len(roles) > 1:
-        raise NotebookError(f"one role for a cell, but this one has {', '.join(sorted(roles))}", where=where,
-                            advice="keep the tag that says what the cell is for and remove the others")
+        raise NotebookError(
+            f"one role for a cell, but this one has {', '.join(sorted(roles))}",
+            where=where,
+            advice="keep the tag that says what the cell is for and remove the others",
+        )
     if roles:
         return roles.pop()
     return next((_TAGS_OF_OTHERS[tag] for tag in tags if tag in _TAGS_OF_OTHERS), None)

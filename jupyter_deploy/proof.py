@@ -75,15 +75,17 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
             error_ids += [error_id] if error_id else []
             equal += not found
     except OSError as error:
-        raise ServiceError(f"the packaged service cannot be reached: {error}", where=url,
-                           advice="look at its log for the reason") from error
+        raise ServiceError(
+            f"the packaged service cannot be reached: {error}", where=url, advice="look at its log for the reason"
+        ) from error
     finally:
         connection.close()
     return Proof(len(manifest.golden), equal, tuple(differences), tuple(error_ids))
 
 
-def _replay(connection: http.client.HTTPConnection, call: GoldenCall, golden: dict[str, Any],
-            api_key: str | None) -> tuple[list[Difference], str | None]:
+def _replay(
+    connection: http.client.HTTPConnection, call: GoldenCall, golden: dict[str, Any], api_key: str | None
+) -> tuple[list[Difference], str | None]:
     headers = {"Content-Type": "application/json", "x-nbdeploy-proof": "1"}
     if api_key is not None:
         headers["X-API-Key"] = api_key
@@ -140,12 +142,21 @@ def _short(value: Any) -> str:
 def table(differences: tuple[Difference, ...]) -> str:
     """Lay out differences as a plain-text table."""
     head = ("call", "place", "notebook", "service")
-    rows = [head, *((f"{one.entry} ({one.source})", one.path, one.notebook, one.service) for one in differences[:SHOWN])]
+    rows = [
+        head,
+        *((f"{one.entry} ({one.source})", one.path, one.notebook, one.service) for one in differences[:SHOWN]),
+    ]
     widths = [min(48, max(len(row[column]) for row in rows)) for column in range(4)]
     lines = ["  ".join(_fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     more = len(differences) - SHOWN
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:],
-                      *([f"... and {more} more"] if more > 0 else [])])
+    return "\n".join(
+        [
+            lines[0],
+            "  ".join("-" * width for width in widths),
+            *lines[1:],
+            *([f"... and {more} more"] if more > 0 else []),
+        ]
+    )
 
 
 def _fit(text: str, width: int) -> str:

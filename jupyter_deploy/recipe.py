@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.bundle import Bundle, write_bundle
@@ -15,7 +14,7 @@ from jupyter_deploy.capture.capture import Capture, CaptureOptions, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.environment.carved import carve
-from jupyter_deploy.errors import ProofError, RequirementError, ServiceError
+from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
 from jupyter_deploy.proof import Proof, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import Requirements, add_module, resolve
@@ -41,7 +40,7 @@ ROUNDS = 6
 class DeployOptions:
     """What the author asked for, in the magic or on the command line."""
 
-    capture: CaptureOptions = CaptureOptions()
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
     target: str = "local"
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Options of the target, such as `workers` and `port`."""
@@ -72,8 +71,15 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     """Capture a service and write its bundle (raises `DeployError`)."""
     with _stage(report, "capture") as said:
         captured = capture(kernel, options, recorder, cache=data_dir() / "cache")
-        said.append(", ".join([count(len(captured.code.pieces), "definition"), count(len(captured.code.state), "value"),
-                               count(len(captured.golden), "golden call")]))
+        said.append(
+            ", ".join(
+                [
+                    count(len(captured.code.pieces), "definition"),
+                    count(len(captured.code.state), "value"),
+                    count(len(captured.golden), "golden call"),
+                ]
+            )
+        )
     with _stage(report, "requirements") as said:
         requirements = resolve(captured.imports, cache=data_dir() / "cache")
         said.append(count(len(requirements.distributions), "package"))
@@ -97,18 +103,81 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
     started = time.perf_counter()
     target = find_target(options.target)
     build_options(target, options.settings)  # wrong use shows before anything is done
+    target.prepare()
     packaged = package(kernel, options.capture, report, recorder)
     check_name(packaged.capture.name)
-    plan, candidate, packaged = _stage_complete(target, packaged, options, report)
+    for _ in range(ROUNDS):
+        try:
+            proof, deployment = _release(target, packaged, options, report)
+        except _ModuleMissing as missing:
+            packaged = _add_module(packaged, missing, report)
+        else:
+            return Release(packaged, proof, deployment, time.perf_counter() - started)
+    raise RequirementError(
+        f"the clean environment asked for more packages {ROUNDS} times in a row",
+        advice="import them in a cell of the notebook, so that they are found at once",
+    )
+
+
+class _ModuleMissing(Exception):
+    """The clean environment lacks a module; `error` is what to raise when it cannot be added."""
+
+    def __init__(self, module: str, reason: str, error: DeployError) -> None:
+        super().__init__(module)
+        self.module = module
+        self.reason = reason
+        self.error = error
+
+
+def _release(target: Target, packaged: Packaged, options: DeployOptions, report: Report) -> tuple[Proof, Deployment]:
+    """Start the service in its clean environment, prove it there and make that very process live."""
+    plan = make_plan(target, packaged, options)
+    candidate = _start(target, plan, report)
     try:
-        proof, plan, candidate, packaged = _prove(target, plan, candidate, packaged, options, report)
+        proof = _prove(target, candidate, packaged, options, report)
         with _stage(report, "live") as said:
             deployment = target.apply(plan, candidate, proof.dump())
             said.append(deployment.url)
     except BaseException:
         target.discard(candidate)
         raise
-    return Release(packaged, proof, deployment, time.perf_counter() - started)
+    return proof, deployment
+
+
+def _start(target: Target, plan: Plan, report: Report) -> Candidate:
+    with _stage(report, "start") as said:
+        try:
+            candidate = target.stage(plan)
+        except ServiceError as error:
+            if missing := _MISSING.search(error.message):
+                raise _ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
+            raise
+        said.append(f"in a clean environment at {candidate.url}")
+    return candidate
+
+
+def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: DeployOptions, report: Report) -> Proof:
+    with _stage(report, "prove") as said:
+        proof = prove(packaged.bundle.folder, packaged.bundle.manifest, candidate.url, api_key=options.api_key)
+        said.append(f"{proof.equal} of {count(proof.calls, 'golden call')} equal")
+    if not proof.holds:
+        raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200))
+    return proof
+
+
+def _add_module(packaged: Packaged, missing: _ModuleMissing, report: Report) -> Packaged:
+    """Add what the kernel's environment has and the clean one lacks (raises the error of `missing` if it has none)."""
+    before = {one.name for one in packaged.requirements.distributions}
+    try:
+        requirements = add_module(packaged.requirements, missing.module, missing.reason, cache=data_dir() / "cache")
+    except RequirementError:
+        raise missing.error from None
+    added = [one.name for one in requirements.distributions if one.name not in before]
+    if not added:
+        raise missing.error
+    report("added", f"{', '.join(added)}: {missing.module} is asked for ({missing.reason})", 0.0)
+    bundle = write_bundle(packaged.capture, requirements, data_dir() / "bundles")
+    return Packaged(packaged.capture, requirements, bundle)
 
 
 def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Plan:
@@ -120,71 +189,35 @@ def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Pla
     if options.api_key is not None:
         settings["api_key"] = options.api_key
     notebook = packaged.capture.notebook
-    return target.plan(packaged.bundle.folder, name=packaged.capture.name, environment=environment,
-                       options=build_options(target, settings), notebook=str(notebook) if notebook else None)
+    return target.plan(
+        packaged.bundle.folder,
+        name=packaged.capture.name,
+        environment=environment,
+        options=build_options(target, settings),
+        notebook=str(notebook) if notebook else None,
+    )
 
 
-def _stage_complete(target: Target, packaged: Packaged, options: DeployOptions,
-                    report: Report) -> tuple[Plan, Candidate, Packaged]:
-    """Start the service in its clean environment; what it misses there is added, with the reason, and it starts anew."""
-    for attempt in range(ROUNDS):
-        plan = make_plan(target, packaged, options)
-        try:
-            with _stage(report, "start") as said:
-                candidate = target.stage(plan)
-                said.append(f"in a clean environment at {candidate.url}")
-                return plan, candidate, packaged
-        except ServiceError as error:
-            module = _MISSING.search(str(error))
-            if module is None or attempt == ROUNDS - 1:
-                raise
-            packaged = _add_module(packaged, module.group(1), str(error.where or "imported at start"), error, report)
-    raise AssertionError("unreachable")
-
-
-def _add_module(packaged: Packaged, module: str, reason: str, error: Exception, report: Report) -> Packaged:
-    before = {one.name for one in packaged.requirements.distributions}
-    try:
-        requirements = add_module(packaged.requirements, module, reason, cache=data_dir() / "cache")
-    except RequirementError:
-        raise error from None
-    added = [one.name for one in requirements.distributions if one.name not in before]
-    if not added:
-        raise error
-    report("added", f"{', '.join(added)}: the clean environment asked for {module} ({reason})", 0.0)
-    return Packaged(packaged.capture, requirements,
-                    write_bundle(packaged.capture, requirements, data_dir() / "bundles"))
-
-
-def _prove(target: Target, plan: Plan, candidate: Candidate, packaged: Packaged, options: DeployOptions,
-           report: Report) -> tuple[Proof, Plan, Candidate, Packaged]:
-    for attempt in range(ROUNDS):
-        with _stage(report, "prove") as said:
-            proof = prove(packaged.bundle.folder, packaged.bundle.manifest, candidate.url, api_key=options.api_key)
-            said.append(f"{proof.equal} of {proof.calls} golden calls equal")
-        if proof.holds:
-            return proof, plan, candidate, packaged
-        failures = [record for record in target.logs(candidate.name, lines=200)
-                    if record.get("error_id") in proof.error_ids]
-        error = _not_equal(proof, packaged, failures)
-        module = next(filter(None, (_MISSING.search(str(one.get("traceback", ""))) for one in failures)), None)
-        if module is None or attempt == ROUNDS - 1:
-            raise error
-        target.discard(candidate)
-        packaged = _add_module(packaged, module.group(1), "imported by a golden call", error, report)
-        plan, candidate, packaged = _stage_complete(target, packaged, options, report)
-    raise AssertionError("unreachable")
-
-
-def _not_equal(proof: Proof, packaged: Packaged, failures: list[dict[str, Any]]) -> ProofError:
-    reasons = [f"{one.get('entry')} failed ({one.get('cell') or one.get('where')}):\n{one.get('traceback', '').strip()}"
-               for one in failures[:3]]
-    text = "\n\n".join([
-        f"the packaged service does not answer what the notebook answered: {proof.equal} of {proof.calls} golden calls "
-        "are equal, so nothing was deployed",
-        table(proof.differences), *reasons])
-    return ProofError(text, where=str(packaged.bundle.folder),
-                      advice="the bundle is kept there for inspection; what was live before still is")
+def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) -> Exception:
+    """Say where service and notebook differ, with the tracebacks of calls that failed in the service."""
+    failures = [record for record in log if record.get("error_id") in proof.error_ids]
+    figures = f"{proof.equal} of {count(proof.calls, 'golden call')} equal"
+    parts = [
+        f"the packaged service does not answer what the notebook answered: {figures}, so nothing was deployed",
+        table(proof.differences),
+    ]
+    for one in failures[:3]:
+        place = one.get("cell") or one.get("where")
+        parts.append(f"{one.get('entry')} failed ({place}):\n{one.get('traceback', '').strip()}")
+    error = ProofError(
+        "\n\n".join(parts),
+        where=str(packaged.bundle.folder),
+        advice="the bundle is kept there for inspection; what was live before still is",
+    )
+    for one in failures:
+        if missing := _MISSING.search(str(one.get("traceback", ""))):
+            return _ModuleMissing(missing.group(1), "imported by a golden call", error)
+    return error
 
 
 @contextmanager

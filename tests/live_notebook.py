@@ -26,8 +26,13 @@ class LiveNotebook:
         self.path = folder / "notebook.ipynb"
         self.cells: list[Any] = []
         self.manager = KernelManager(kernel_name="python3")
-        environment = {**os.environ, "NBDEPLOY_NOTEBOOK": str(self.path), "PYTHONWARNINGS": "ignore",
-                       "NO_COLOR": "1", **variables}
+        environment = {
+            **os.environ,
+            "NBDEPLOY_NOTEBOOK": str(self.path),
+            "PYTHONWARNINGS": "ignore",
+            "NO_COLOR": "1",
+            **variables,
+        }
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
@@ -82,7 +87,8 @@ class LiveNotebook:
             " 'state': {name: value.format for name, value in r.packaged.capture.code.state.items()},"
             " 'warnings': [str(finding) for finding in r.packaged.capture.findings],"
             " 'sources': [golden.source for _, golden in r.packaged.capture.golden],"
-            " 'folder': str(r.packaged.bundle.folder)})(_endpoint.release)")
+            " 'folder': str(r.packaged.bundle.folder)})(_endpoint.release)"
+        )
         return {**done, "output": output}
 
     def close(self) -> None:
@@ -93,5 +99,11 @@ class LiveNotebook:
 
 def nbdeploy(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would."""
-    return subprocess.run([sys.executable, "-m", "jupyter_deploy", *arguments], capture_output=True, text=True,
-                          timeout=120, check=False, cwd=cwd)
+    return subprocess.run(
+        [sys.executable, "-m", "jupyter_deploy", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+    )

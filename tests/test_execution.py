@@ -21,9 +21,12 @@ ENTRY = ("def predict(x: int) -> int:\n    return x * rate", ["deploy:entry"])
 CALL = ("predict(20)", [])
 
 
-def write_notebook(path: Path, *cells: tuple[str, list[str]], kernel: str = "python3", language: str = "python") -> Path:
-    notebook = nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells])
+def write_notebook(
+    path: Path, *cells: tuple[str, list[str]], kernel: str = "python3", language: str = "python"
+) -> Path:
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells]
+    )
     notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": language}
     nbformat.write(notebook, path)
     return path
@@ -72,27 +75,38 @@ def test_up_prints_one_json_object_and_the_verbs_steer(tmp_path: Path) -> None:
 
 
 def test_the_notebooks_own_deploy_line_is_used_once(tmp_path: Path) -> None:
-    path = write_notebook(tmp_path / "own.ipynb", ("%load_ext jupyter_deploy", []), PARAMETERS, ENTRY, CALL,
-                          ("endpoint = %deploy predict --name fromcell", []), ("assert endpoint.call(3) == 6", []))
+    path = write_notebook(
+        tmp_path / "own.ipynb",
+        ("%load_ext jupyter_deploy", []),
+        PARAMETERS,
+        ENTRY,
+        CALL,
+        ("endpoint = %deploy predict --name fromcell", []),
+        ("assert endpoint.call(3) == 6", []),
+    )
     outcome = json.loads(nbdeploy("up", str(path), "--json").stdout)
     assert outcome["name"] == "fromcell"
     overridden = json.loads(nbdeploy("up", str(path), "--json", "--name", "fromshell").stdout)
     assert overridden["name"] == "fromshell"
 
 
-@pytest.mark.parametrize(("cells", "arguments", "code", "message"), [
-    ((PARAMETERS, ENTRY, CALL), ("-p", "rat", "5"), 2, "no parameter rat"),
-    ((PARAMETERS, ENTRY, CALL, ("1 / 0", [])), (), 1, "ZeroDivisionError"),
-    ((PARAMETERS, ENTRY), (), 1, "no golden call"),
-    ((("x = 1", []),), (), 1, "nothing to deploy"),
-    ((("x = 1", ["deploy:entri"]),), (), 1, "did you mean deploy:entry"),
-    ((PARAMETERS, ENTRY, CALL), ("--port", "99999"), 1, "from 1 to 65535"),
-    ((PARAMETERS, ENTRY, CALL), ("--frobnicate",), 2, "frobnicate"),
-    ((PARAMETERS, ENTRY, CALL), ("--kernel", "nosuchkernel"), 1, "nosuchkernel"),
-    ((("import os\nos._exit(3)", []),), (), 1, "kernel died"),
-])
-def test_what_falls_short_says_so(cells: tuple[tuple[str, list[str]], ...], arguments: tuple[str, ...], code: int,
-                                  message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cells", "arguments", "code", "message"),
+    [
+        ((PARAMETERS, ENTRY, CALL), ("-p", "rat", "5"), 2, "no parameter rat"),
+        ((PARAMETERS, ENTRY, CALL, ("1 / 0", [])), (), 1, "ZeroDivisionError"),
+        ((PARAMETERS, ENTRY), (), 1, "no golden call"),
+        ((("x = 1", []),), (), 1, "nothing to deploy"),
+        ((("x = 1", ["deploy:entri"]),), (), 1, "did you mean deploy:entry"),
+        ((PARAMETERS, ENTRY, CALL), ("--port", "99999"), 1, "from 1 to 65535"),
+        ((PARAMETERS, ENTRY, CALL), ("--frobnicate",), 2, "frobnicate"),
+        ((PARAMETERS, ENTRY, CALL), ("--kernel", "nosuchkernel"), 1, "nosuchkernel"),
+        ((("import os\nos._exit(3)", []),), (), 1, "kernel died"),
+    ],
+)
+def test_what_falls_short_says_so(
+    cells: tuple[tuple[str, list[str]], ...], arguments: tuple[str, ...], code: int, message: str, tmp_path: Path
+) -> None:
     done = nbdeploy("up", str(write_notebook(tmp_path / "n.ipynb", *cells)), *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
@@ -126,15 +140,27 @@ def test_a_kernel_in_another_environment(tmp_path: Path, jupyter_folders: Path) 
     info = site / "onlythere-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: onlythere\nVersion: 1.2\n")
-    (info / "RECORD").write_text("onlythere.py,,\nonlythere-1.2.dist-info/METADATA,,\nonlythere-1.2.dist-info/RECORD,,\n")
+    (info / "RECORD").write_text(
+        "onlythere.py,,\nonlythere-1.2.dist-info/METADATA,,\nonlythere-1.2.dist-info/RECORD,,\n"
+    )
     spec = Path(os.environ["JUPYTER_DATA_DIR"]) / "kernels" / "elsewhere"
     spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(json.dumps({
-        "argv": [str(other / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "elsewhere", "language": "python"}))
-    path = write_notebook(tmp_path / "n.ipynb", ("import onlythere", []),
-                          ("def predict(x):\n    return onlythere.VALUE + x", ["deploy:entry"]), ("predict(1)", []),
-                          kernel="elsewhere")
+    (spec / "kernel.json").write_text(
+        json.dumps(
+            {
+                "argv": [str(other / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                "display_name": "elsewhere",
+                "language": "python",
+            }
+        )
+    )
+    path = write_notebook(
+        tmp_path / "n.ipynb",
+        ("import onlythere", []),
+        ("def predict(x):\n    return onlythere.VALUE + x", ["deploy:entry"]),
+        ("predict(1)", []),
+        kernel="elsewhere",
+    )
     done = nbdeploy("up", str(path), "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
@@ -142,18 +168,26 @@ def test_a_kernel_in_another_environment(tmp_path: Path, jupyter_folders: Path) 
 
 
 def test_a_module_that_only_running_asks_for_is_added(tmp_path: Path) -> None:
-    path = write_notebook(tmp_path / "n.ipynb", (
-        "import importlib\ndef predict(x):\n    return importlib.import_module('ya' + 'ml').safe_dump(x)", ["deploy:entry"]),
-        ("predict([1])", []))
+    path = write_notebook(
+        tmp_path / "n.ipynb",
+        (
+            "import importlib\ndef predict(x):\n    return importlib.import_module('ya' + 'ml').safe_dump(x)",
+            ["deploy:entry"],
+        ),
+        ("predict([1])", []),
+    )
     done = nbdeploy("up", str(path), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["proof"]["equal"] == 1
 
 
 def test_export_runs_without_nbdeploy(tmp_path: Path) -> None:
-    path = write_notebook(tmp_path / "exported.ipynb", ("import numpy as np\nW = np.arange(3.0)", []),
-                          ("def predict(x: float) -> list[float]:\n    return (W * x).tolist()", ["deploy:entry"]),
-                          ("predict(2.0)", []))
+    path = write_notebook(
+        tmp_path / "exported.ipynb",
+        ("import numpy as np\nW = np.arange(3.0)", []),
+        ("def predict(x: float) -> list[float]:\n    return (W * x).tolist()", ["deploy:entry"]),
+        ("predict(2.0)", []),
+    )
     assert nbdeploy("up", str(path)).returncode == 0
     project = tmp_path / "project"
     assert nbdeploy("export", "exported", str(project)).returncode == 0
@@ -164,7 +198,13 @@ def test_export_runs_without_nbdeploy(tmp_path: Path) -> None:
     hide = "import sys\nsys.modules['jupyter_deploy'] = None\n"
     (tmp_path / "hide").mkdir()
     (tmp_path / "hide" / "sitecustomize.py").write_text(hide)
-    replay = subprocess.run([sys.executable, str(project / "tests" / "test_golden.py")], capture_output=True, text=True,
-                            check=False, timeout=120, env={**os.environ, "PYTHONPATH": f"{tmp_path / 'hide'}:{here}"})
+    replay = subprocess.run(
+        [sys.executable, str(project / "tests" / "test_golden.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path / 'hide'}:{here}"},
+    )
     assert replay.returncode == 0, replay.stderr
     assert "1 golden calls equal" in replay.stdout

@@ -55,8 +55,12 @@ def test_a_cell_magic_serves_what_the_cell_defines(notebook: LiveNotebook) -> No
 
 
 def test_dry_run_prints_everything_and_changes_nothing(notebook: LiveNotebook) -> None:
-    notebook.run("%load_ext jupyter_deploy", "table = list(range(1000))", "def predict(x: int):\n    return table[x]",
-                 "predict(1)")
+    notebook.run(
+        "%load_ext jupyter_deploy",
+        "table = list(range(1000))",
+        "def predict(x: int):\n    return table[x]",
+        "predict(1)",
+    )
     shown = notebook.run("%deploy predict --dry-run --name dry")
     for part in ("POST /predict(x)", "table", "predict → table", "golden calls", "packages", "def predict(x: int)"):
         assert part in shown
@@ -81,22 +85,34 @@ def test_a_near_miss_of_a_role_is_an_error(notebook: LiveNotebook) -> None:
         notebook.deploy("")
 
 
-@pytest.mark.parametrize(("cells", "line", "message"), [
-    ((PREDICT,), "predict", "no golden call"),
-    ((PREDICT, "predict(1)"), "predcit", "did you mean predict"),
-    ((PREDICT, "predict(1)"), "predict --wrkers 2", "wrkers"),
-    ((PREDICT, "predict(1)"), "predict --workers 0", "at least 1 worker"),
-    ((PREDICT, "predict(1)"), "predict --target kubernets", "no target"),
-    ((PREDICT, "predict(1)"), "predict --host 0.0.0.0", "API key"),
-    ((PREDICT, "predict(1)"), "predict --name Bad_Name", "cannot name a deployment"),
-    (("def predict(x):\n    return undefined_name", "1"), "predict --example 1", "undefined_name"),
-    (("import sqlite3\ndef open_it():\n    return sqlite3.connect(':memory:')\nc = open_it()\n"
-      "def predict(x):\n    return c", "1"), "predict --example 1", r"c cannot go into the service[\s\S]*deploy:setup"),
-    (("def predict(x):\n    files = !ls\n    return x", "predict(1)"), "predict", "shell line"),
-    (("def predict(x):\n    return object()", "predict(1)"), "predict", "cannot travel as JSON"),
-    (("x = 1",), "x", "neither a function nor a model"),
-    (("x = 1",), "", "nothing to deploy"),
-])
+@pytest.mark.parametrize(
+    ("cells", "line", "message"),
+    [
+        ((PREDICT,), "predict", "no golden call"),
+        ((PREDICT, "predict(1)"), "predcit", "did you mean predict"),
+        ((PREDICT, "predict(1)"), "predict --wrkers 2", "wrkers"),
+        ((PREDICT, "predict(1)"), "predict --workers 0", "at least 1 worker"),
+        ((PREDICT, "predict(1)"), "predict --target kubernets", "no target"),
+        ((PREDICT, "predict(1)"), "predict --host 0.0.0.0", "API key"),
+        ((PREDICT, "predict(1)"), "predict --name Bad_Name", "cannot name a deployment"),
+        (("def predict(x):\n    return undefined_name", "1"), "predict --example 1", "undefined_name"),
+        (
+            (
+                (
+                    "import sqlite3\ndef open_it():\n    return sqlite3.connect(':memory:')\nc = open_it()\n"
+                    "def predict(x):\n    return c"
+                ),
+                "1",
+            ),
+            "predict --example 1",
+            r"c cannot go into the service[\s\S]*deploy:setup",
+        ),
+        (("def predict(x):\n    files = !ls\n    return x", "predict(1)"), "predict", "shell line"),
+        (("def predict(x):\n    return object()", "predict(1)"), "predict", "cannot travel as JSON"),
+        (("x = 1",), "x", "neither a function nor a model"),
+        (("x = 1",), "", "nothing to deploy"),
+    ],
+)
 def test_refusals_say_what_to_do(cells: tuple[str, ...], line: str, message: str, notebook: LiveNotebook) -> None:
     notebook.run(*cells)
     with pytest.raises(CellFailed, match=message) as failure:
@@ -128,14 +144,20 @@ def test_secrets_stay_out_of_the_bundle(notebook: LiveNotebook) -> None:
     assert "abcdef-123456" not in done["service"]
     assert 'API_TOKEN = _os.environ["API_TOKEN"]' in done["service"]
     assert done["equal"] == 1
-    notebook.run("settings = {'password': 'hunter2hunter2'}", "def predict(x):\n    return len(settings) + x", "predict(1)")
+    notebook.run(
+        "settings = {'password': 'hunter2hunter2'}", "def predict(x):\n    return len(settings) + x", "predict(1)"
+    )
     with pytest.raises(CellFailed, match=r"settings\['password'\] looks like a credential"):
         notebook.deploy("predict --name secretive")
 
 
 def test_the_stale_guard_sees_edits_deletions_and_doubles(notebook: LiveNotebook) -> None:
-    notebook.run("def helper(x):\n    return x + 1", "def gone(x):\n    return x", "def predict(x):\n    return gone(helper(x))",
-                 "predict(1)")
+    notebook.run(
+        "def helper(x):\n    return x + 1",
+        "def gone(x):\n    return x",
+        "def predict(x):\n    return gone(helper(x))",
+        "predict(1)",
+    )
     notebook.cells[0].source = "def helper(x):\n    return x + 2"
     del notebook.cells[1]
     notebook.save()
@@ -156,10 +178,13 @@ def test_running_from_the_top_would_give_another_definition(notebook: LiveNotebo
 
 
 def test_two_captures_of_one_notebook_are_one_version(notebook: LiveNotebook) -> None:
-    notebook.run("import numpy as np\nfrom sklearn.ensemble import RandomForestClassifier\n"
-                 "X = np.random.default_rng(0).random((80, 4)); y = X[:, 0] > 0.5\nnames = {'b', 'a', 'c'}\n"
-                 "model = RandomForestClassifier(5, random_state=0).fit(X, y)",
-                 "def predict(rows: np.ndarray):\n    return [model.predict(rows), sorted(names)]", "predict(X[:2])")
+    notebook.run(
+        "import numpy as np\nfrom sklearn.ensemble import RandomForestClassifier\n"
+        "X = np.random.default_rng(0).random((80, 4)); y = X[:, 0] > 0.5\nnames = {'b', 'a', 'c'}\n"
+        "model = RandomForestClassifier(5, random_state=0).fit(X, y)",
+        "def predict(rows: np.ndarray):\n    return [model.predict(rows), sorted(names)]",
+        "predict(X[:2])",
+    )
     first = notebook.deploy("predict --name same")
     second = notebook.deploy("predict --name same")
     assert first["version"] == second["version"]

@@ -57,7 +57,8 @@ def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bu
     """
     contents = bundle_files(capture, requirements)
     manifest = dataclasses.replace(
-        _manifest(capture), files={path: hashlib.sha256(data).hexdigest() for path, data in sorted(contents.items())})
+        _manifest(capture), files={path: hashlib.sha256(data).hexdigest() for path, data in sorted(contents.items())}
+    )
     folder = root / manifest.version
     if (folder / MANIFEST).exists():
         return open_bundle(folder)
@@ -74,8 +75,11 @@ def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bu
     except OSError as error:
         if (folder / MANIFEST).exists():  # another deploy of the same capture was faster
             return open_bundle(folder)
-        raise BundleError(f"the bundle cannot be written: {error.strerror}", where=str(root),
-                          advice="free some disk space, or point JUPYTER_DATA_DIR to a folder that can be written") from error
+        raise BundleError(
+            f"the bundle cannot be written: {error.strerror}",
+            where=str(root),
+            advice="free some disk space, or point JUPYTER_DATA_DIR to a folder that can be written",
+        ) from error
     return Bundle(folder, manifest)
 
 
@@ -110,19 +114,40 @@ def bundle_files(capture: Capture, requirements: Requirements) -> dict[str, byte
 def runtime_files() -> dict[str, bytes]:
     """Give the files of the runtime package, by their path in it."""
     root = Path(jupyter_deploy.runtime.__file__).parent
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*"))
-            if path.is_file() and path.suffix in (".py", ".html")}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.suffix in (".py", ".html")
+    }
 
 
 def _manifest(capture: Capture) -> Manifest:
     state = tuple(
-        StateItem(name, _state_path(name, capture) + next(iter(value.files)), value.format, value.type, value.size,
-                  next(piece.reason for piece in capture.code.pieces if piece.name == name), value.globals)
-        for name, value in sorted(capture.code.state.items()))
-    golden = tuple(GoldenCall(entry, path, answer.source)
-                   for path, (entry, answer) in zip(_golden_paths(capture), capture.golden, strict=True))
-    return Manifest(capture.name, capture.python, capture.entries, capture.setup, state, golden, capture.spans,
-                    capture.code.environment)
+        StateItem(
+            name,
+            _state_path(name, capture) + next(iter(value.files)),
+            value.format,
+            value.type,
+            value.size,
+            next(piece.reason for piece in capture.code.pieces if piece.name == name),
+            value.globals,
+        )
+        for name, value in sorted(capture.code.state.items())
+    )
+    golden = tuple(
+        GoldenCall(entry, path, answer.source)
+        for path, (entry, answer) in zip(_golden_paths(capture), capture.golden, strict=True)
+    )
+    return Manifest(
+        capture.name,
+        capture.python,
+        capture.entries,
+        capture.setup,
+        state,
+        golden,
+        capture.spans,
+        capture.code.environment,
+    )
 
 
 def _state_path(name: str, capture: Capture) -> str:
@@ -132,8 +157,10 @@ def _state_path(name: str, capture: Capture) -> str:
 
 
 def _golden_paths(capture: Capture) -> list[str]:
-    return [f"golden/{entry if entry.isascii() else 'entry'}-{number:03d}.json"
-            for number, (entry, _) in enumerate(capture.golden, start=1)]
+    return [
+        f"golden/{entry if entry.isascii() else 'entry'}-{number:03d}.json"
+        for number, (entry, _) in enumerate(capture.golden, start=1)
+    ]
 
 
 def _golden_bytes(golden: GoldenAnswer) -> bytes:
@@ -146,4 +173,3 @@ def _write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-

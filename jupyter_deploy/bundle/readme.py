@@ -13,8 +13,8 @@ def write_readme(capture: Capture) -> str:
     lines = [
         f"# {capture.name}",
         "",
-        "A service captured from a notebook. `service.py` is its code, `state/` what it read from the notebook, `golden/`",
-        "calls with the notebook's answers, `requirements.lock` the packages it needs, `runtime/` the server.",
+        "A service captured from a notebook. `service.py` is its code, `state/` what it read from the notebook,",
+        "`golden/` calls with the notebook's answers, `requirements.lock` the packages it needs, `runtime/` the server.",
         "",
         f"Run it with Python {capture.python}:",
         "",
@@ -31,8 +31,11 @@ def write_readme(capture: Capture) -> str:
         body = json.dumps(example[1], ensure_ascii=False)
         if len(body) < 1000:
             quoted = body.replace("'", "'\\''")
-            lines += ["", "    curl -X POST http://127.0.0.1:8080/" + example[0] + " -H 'Content-Type: application/json' \\",
-                      f"      -d '{quoted}'"]
+            lines += [
+                "",
+                "    curl -X POST http://127.0.0.1:8080/" + example[0] + " -H 'Content-Type: application/json' \\",
+                f"      -d '{quoted}'",
+            ]
     if capture.code.environment:
         lines += ["", f"These environment variables must be set: {', '.join(capture.code.environment)}."]
     return "\n".join(lines) + "\n"

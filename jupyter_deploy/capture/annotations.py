@@ -61,7 +61,7 @@ def _resolve(owner: Any, names: dict[str, Any]) -> dict[str, Any]:
         for name, annotation in getattr(owner, "__annotations__", {}).items():
             try:
                 hints[name] = eval(annotation, names) if isinstance(annotation, str) else annotation  # noqa: S307 - as above
-            except Exception:  # noqa: BLE001, PERF203, S112 - as above
+            except Exception:  # noqa: BLE001, S112 - as above
                 continue
         return hints
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 import re
@@ -13,7 +14,15 @@ from typing import Any
 
 from jupyter_deploy.capture.bindings import Bindings
 from jupyter_deploy.capture.emission import emit
-from jupyter_deploy.capture.golden import CallSite, GoldenAnswer, ask_all, find_calls, parse_example, recorded_calls, select
+from jupyter_deploy.capture.golden import (
+    CallSite,
+    GoldenAnswer,
+    ask_all,
+    find_calls,
+    parse_example,
+    recorded_calls,
+    select,
+)
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.models import is_model, model_entries
 from jupyter_deploy.capture.modules import LocalModules, collect_local
@@ -74,8 +83,9 @@ class _Target:
     sites: tuple[CallSite, ...]
 
 
-def capture(kernel: Kernel, options: CaptureOptions, recorder: Recorder | None = None, *,
-            cache: Path | None = None) -> Capture:
+def capture(
+    kernel: Kernel, options: CaptureOptions, recorder: Recorder | None = None, *, cache: Path | None = None
+) -> Capture:
     """Capture a service from a live kernel.
 
     `cache` is a folder that remembers which distribution installed which module.
@@ -109,8 +119,21 @@ def capture(kernel: Kernel, options: CaptureOptions, recorder: Recorder | None =
         findings += find_stale(kernel, notebook, _used_names(code), bindings)
     if options.strict and findings:
         raise CaptureError("--strict: " + "; ".join(map(str, findings)), advice="mend these, or leave --strict out")
-    return Capture(name, f"{sys.version_info.major}.{sys.version_info.minor}", entries, setup, code, text, spans, golden,
-                   local, {**imports, **local.imports}, tuple(findings), walk.secrets, kernel.document)
+    return Capture(
+        name,
+        f"{sys.version_info.major}.{sys.version_info.minor}",
+        entries,
+        setup,
+        code,
+        text,
+        spans,
+        golden,
+        local,
+        {**imports, **local.imports},
+        tuple(findings),
+        walk.secrets,
+        kernel.document,
+    )
 
 
 def _roles(kernel: Kernel, notebook: Notebook | None) -> dict[Role, list[ExecutedCell]]:
@@ -129,19 +152,26 @@ def _roles(kernel: Kernel, notebook: Notebook | None) -> dict[Role, list[Execute
     return roles
 
 
-def _find_targets(kernel: Kernel, options: CaptureOptions, roles: Mapping[Role, Sequence[ExecutedCell]],
-                  bindings: Bindings) -> list[_Target]:
+def _find_targets(
+    kernel: Kernel, options: CaptureOptions, roles: Mapping[Role, Sequence[ExecutedCell]], bindings: Bindings
+) -> list[_Target]:
     names = options.names or tuple(_entries_of_cells(roles.get("entry", ()), bindings))
     if not names:
-        raise CaptureError("nothing to deploy: no entry is named, and no executed cell is tagged deploy:entry",
-                           advice="name a function or a model (%deploy predict), or tag the cell that defines it")
+        raise CaptureError(
+            "nothing to deploy: no entry is named, and no executed cell is tagged deploy:entry",
+            advice="name a function or a model (%deploy predict), or tag the cell that defines it",
+        )
     targets: list[_Target] = []
     for name in names:
         targets += _targets_of(name, kernel)
-    doubled = next((target.route for target in targets if sum(other.route == target.route for other in targets) > 1), None)
+    doubled = next(
+        (target.route for target in targets if sum(other.route == target.route for other in targets) > 1), None
+    )
     if doubled is not None:
-        raise CaptureError(f"two entries want the route /{doubled}",
-                           advice="wrap one of them in a function of another name and deploy that")
+        raise CaptureError(
+            f"two entries want the route /{doubled}",
+            advice="wrap one of them in a function of another name and deploy that",
+        )
     return targets
 
 
@@ -149,25 +179,32 @@ def _targets_of(name: str, kernel: Kernel) -> list[_Target]:
     if name not in kernel.names:
         known = [key for key, value in kernel.names.items() if callable(value) and not key.startswith("_")]
         near = difflib.get_close_matches(name, known, n=1)
-        raise CaptureError(f"the kernel knows no {name}", advice=f"did you mean {near[0]}?" if near else
-                           "run the cell that defines it, then deploy again")
+        raise CaptureError(
+            f"the kernel knows no {name}",
+            advice=f"did you mean {near[0]}?" if near else "run the cell that defines it, then deploy again",
+        )
     value = kernel.names[name]
     if is_model(value):
-        return [_Target(entry.route, entry.function, entry.live, entry.text, entry.examples)
-                for entry in model_entries(name, kernel)]
+        return [
+            _Target(entry.route, entry.function, entry.live, entry.text, entry.examples)
+            for entry in model_entries(name, kernel)
+        ]
     if callable(value) and not isinstance(value, type):
         return [_Target(name, name, value, None, ())]
-    raise CaptureError(f"{name} is a {type(value).__name__}: neither a function nor a model with a predict method",
-                       advice="deploy a function that uses it")
+    raise CaptureError(
+        f"{name} is a {type(value).__name__}: neither a function nor a model with a predict method",
+        advice="deploy a function that uses it",
+    )
 
 
 def _entries_of_cells(cells: Sequence[ExecutedCell], bindings: Bindings) -> Iterator[str]:
     """The public functions that entry cells define."""
     for name in bindings.names():
         last = bindings.last(name)
-        if last is not None and not name.startswith("_") and any(last.cell is cell for cell in cells):
-            if type(last.statement).__name__ in ("FunctionDef", "AsyncFunctionDef"):
-                yield name
+        if last is None or name.startswith("_") or all(last.cell is not cell for cell in cells):
+            continue
+        if isinstance(last.statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield name
 
 
 def _walk_cells(walk: Walk, roles: Mapping[Role, Sequence[ExecutedCell]]) -> tuple[str, ...]:
@@ -181,9 +218,14 @@ def _walk_cells(walk: Walk, roles: Mapping[Role, Sequence[ExecutedCell]]) -> tup
     return tuple(names)
 
 
-def _ask_entries(kernel: Kernel, options: CaptureOptions, targets: Sequence[_Target],
-                 roles: Mapping[Role, Sequence[ExecutedCell]], recorder: Recorder | None,
-                 walk: Walk) -> tuple[tuple[Entry, ...], tuple[tuple[str, GoldenAnswer], ...], list[Finding]]:
+def _ask_entries(
+    kernel: Kernel,
+    options: CaptureOptions,
+    targets: Sequence[_Target],
+    roles: Mapping[Role, Sequence[ExecutedCell]],
+    recorder: Recorder | None,
+    walk: Walk,
+) -> tuple[tuple[Entry, ...], tuple[tuple[str, GoldenAnswer], ...], list[Finding]]:
     by_name = {target.route: target.live for target in targets}
     asked: dict[str, list[CallSite]] = {target.route: [] for target in targets}
     for example in options.examples:
@@ -196,20 +238,35 @@ def _ask_entries(kernel: Kernel, options: CaptureOptions, targets: Sequence[_Tar
             raise CaptureError(
                 f"{target.route} has no golden call: no cell calls it with arguments that can be evaluated again",
                 advice=f"call it in a cell, or add --example '{target.route}{_call_form(target.live)}'; "
-                       "--unproven deploys without proof")
+                "--unproven deploys without proof",
+            )
         parameters = infer_parameters(target.live, [(site.args, site.kwargs) for site in sites])
         answers, left_out = ask_all(target.live, parameters, sites)
         if sites and not answers and not options.unproven:
-            raise CaptureError(f"no golden call of {target.route} succeeds in the notebook: {left_out[0]}",
-                               advice="add an --example that works")
+            raise CaptureError(
+                f"no golden call of {target.route} succeeds in the notebook: {left_out[0]}",
+                advice="add an --example that works",
+            )
         returns = infer_returns(target.live, [one.result for one in answers])
         changed = sorted(walk.changed_by(target.function))
         if changed:
-            findings.append(Finding(f"{target.route} changes {', '.join(changed)}: every worker has a copy of its own, and "
-                                    "a new version starts from the notebook's value"))
+            findings.append(
+                Finding(
+                    f"{target.route} changes {', '.join(changed)}: every worker has a copy of its own, and "
+                    "a new version starts from the notebook's value"
+                )
+            )
         live = inspect.unwrap(target.live)
-        entry = Entry(target.route, target.function, parameters, returns, inspect.getdoc(target.live) or "",
-                      is_async=inspect.iscoroutinefunction(live) or inspect.isasyncgenfunction(live), mutates=bool(changed), positional=positional_names(target.live))
+        entry = Entry(
+            target.route,
+            target.function,
+            parameters,
+            returns,
+            inspect.getdoc(target.live) or "",
+            is_async=inspect.iscoroutinefunction(live) or inspect.isasyncgenfunction(live),
+            mutates=bool(changed),
+            positional=positional_names(target.live),
+        )
         for spec in [*(parameter.type for parameter in parameters), returns]:
             for path in sorted(_classes_of(spec)):
                 if path.startswith("service:") and path[8:].partition(".")[0] in kernel.names:
@@ -220,8 +277,9 @@ def _ask_entries(kernel: Kernel, options: CaptureOptions, targets: Sequence[_Tar
     return tuple(entries), tuple(golden), findings
 
 
-def _sites(target: _Target, kernel: Kernel, roles: Mapping[Role, Sequence[ExecutedCell]],
-           recorder: Recorder | None) -> Iterator[CallSite]:
+def _sites(
+    target: _Target, kernel: Kernel, roles: Mapping[Role, Sequence[ExecutedCell]], recorder: Recorder | None
+) -> Iterator[CallSite]:
     """Where golden calls come from, the most telling first: example cells, recorded calls, calls in other cells."""
     yield from find_calls(target.route, roles.get("example", ()), kernel.names)
     if recorder is not None:

@@ -56,8 +56,15 @@ def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | No
         patches, values = _class_patch(binding.name, value, node)
     elif isinstance(function, types.FunctionType) and found is not None and found.node is node:
         source, values = _with_live_defaults(binding.name, function, source, kernel)
-    return Draft(source.text() + patches, source.cell, source.line, references_of(source.node, flags=source.flags),
-                 frozenset(values), values=values, future=bool(source.flags))
+    return Draft(
+        source.text() + patches,
+        source.cell,
+        source.line,
+        references_of(source.node, flags=source.flags),
+        frozenset(values),
+        values=values,
+        future=bool(source.flags),
+    )
 
 
 def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> Draft:
@@ -71,14 +78,18 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
     """
     source = find_function(function, kernel)
     if source is None:
-        raise CaptureError(f"the source of {function.__qualname__} is in no executed cell",
-                           advice="define it with def or lambda in a cell, or in a .py file beside the notebook")
+        raise CaptureError(
+            f"the source of {function.__qualname__} is in no executed cell",
+            advice="define it with def or lambda in a cell, or in a .py file beside the notebook",
+        )
     source, defaults = _with_live_defaults(name, function, source, kernel)
     node = source.node
     own = getattr(node, "name", None)
-    free = {variable: cell.cell_contents
-            for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-            if cell.cell_contents is not function}
+    free = {
+        variable: cell.cell_contents
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        if cell.cell_contents is not function
+    }
     values: dict[str, object] = {f"_{name.lstrip('_')}_{variable}": content for variable, content in free.items()}
     if isinstance(node, ast.Lambda):
         made = f"lambda_ = ({source.text()})" if "\n" in source.text() else f"lambda_ = {source.text()}"
@@ -88,9 +99,18 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
     else:
         text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
     bare = node if isinstance(node, ast.Lambda) else without_decorators(node)
-    supplied = frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
-    return Draft(text, source.cell, source.line, references_of(bare, flags=source.flags), supplied,
-                 values | defaults, future=bool(source.flags))
+    supplied = (
+        frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
+    )
+    return Draft(
+        text,
+        source.cell,
+        source.line,
+        references_of(bare, flags=source.flags),
+        supplied,
+        values | defaults,
+        future=bool(source.flags),
+    )
 
 
 def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
@@ -99,25 +119,38 @@ def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
     if source is None:
         return None
     if "<locals>" in cls.__qualname__:
-        raise CaptureError(f"the class {cls.__qualname__} is made inside a function, so its source alone does not give it",
-                           where=source.cell.label, advice="define the class at the top of a cell")
+        raise CaptureError(
+            f"the class {cls.__qualname__} is made inside a function, so its source alone does not give it",
+            where=source.cell.label,
+            advice="define the class at the top of a cell",
+        )
     assert isinstance(source.node, ast.ClassDef)
     patches, values = _class_patch(name, cls, source.node)
     text = source.text() if cls.__name__ == name else _maker(name, cls.__name__, source.text(), {}, {})
     supplied = frozenset() if cls.__name__ == name else frozenset({cls.__name__})
-    return Draft(text + patches, source.cell, source.line, references_of(source.node, flags=source.flags), supplied,
-                 values, future=bool(source.flags))
+    return Draft(
+        text + patches,
+        source.cell,
+        source.line,
+        references_of(source.node, flags=source.flags),
+        supplied,
+        values,
+        future=bool(source.flags),
+    )
 
 
 def _maker(name: str, own: str, text: str, values: dict[str, object], free: dict[str, object]) -> str:
     """Wrap a definition in a function that supplies its free variables, so that no global is shadowed."""
     make = f"_make_{name.lstrip('_')}"
-    return (f"def {make}({', '.join(free)}):\n{textwrap.indent(text, '    ')}\n    return {own}\n\n\n"
-            f"{name} = {make}({', '.join(values)})")
+    return (
+        f"def {make}({', '.join(free)}):\n{textwrap.indent(text, '    ')}\n    return {own}\n\n\n"
+        f"{name} = {make}({', '.join(values)})"
+    )
 
 
-def _with_live_defaults(name: str, function: types.FunctionType, source: Source,
-                        kernel: Kernel) -> tuple[Source, dict[str, object]]:
+def _with_live_defaults(
+    name: str, function: types.FunctionType, source: Source, kernel: Kernel
+) -> tuple[Source, dict[str, object]]:
     """Write the defaults a function really has, where the names in its source mean something else by now."""
     defaults = function.__defaults__ or ()
     if isinstance(source.node, ast.ClassDef) or len(source.node.args.defaults) != len(defaults):
@@ -155,8 +188,13 @@ def _class_patch(name: str, cls: type, node: ast.ClassDef) -> tuple[str, dict[st
         before = written.get(attribute)
         if now is not None and before is not None and _is_other_constant(before, value):
             lines.append(f"{name}.{attribute} = {now}")
-        elif isinstance(value, types.FunctionType) and value.__module__ == "__main__" and attribute not in methods \
-                and value.__code__.co_filename != "<string>" and not attribute.startswith("__"):
+        elif (
+            isinstance(value, types.FunctionType)
+            and value.__module__ == "__main__"
+            and attribute not in methods
+            and value.__code__.co_filename != "<string>"
+            and not attribute.startswith("__")
+        ):
             values[f"_{name.lstrip('_')}_{attribute}"] = value
             lines.append(f"{name}.{attribute} = _{name.lstrip('_')}_{attribute}")
     return "".join(f"\n{line}" for line in lines), values

@@ -7,17 +7,106 @@ import builtins
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_PURE_BUILTINS = frozenset({"dict", "list", "tuple", "set", "frozenset", "str", "int", "float", "bool", "bytes", "range",
-                            "len", "min", "max", "sum", "abs", "round", "sorted", "reversed", "zip", "enumerate"})
-_PURE_METHODS = frozenset({"head", "tail", "to_frame", "to_dict", "reset_index", "drop", "copy", "astype", "reshape",
-                           "to_numpy", "unsqueeze", "squeeze", "tolist", "transpose", "dropna", "fillna", "assign",
-                           "float", "double", "long", "get", "keys", "values", "items", "split", "strip", "lower",
-                           "upper", "format", "join", "select_dtypes", "query", "sort_values", "nlargest", "nsmallest",
-                           "item", "numpy", "cpu", "detach", "flatten", "ravel", "view", "sample", "iterrows"})
+_PURE_BUILTINS = frozenset(
+    {
+        "dict",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "str",
+        "int",
+        "float",
+        "bool",
+        "bytes",
+        "range",
+        "len",
+        "min",
+        "max",
+        "sum",
+        "abs",
+        "round",
+        "sorted",
+        "reversed",
+        "zip",
+        "enumerate",
+    }
+)
+_PURE_METHODS = frozenset(
+    {
+        "head",
+        "tail",
+        "to_frame",
+        "to_dict",
+        "reset_index",
+        "drop",
+        "copy",
+        "astype",
+        "reshape",
+        "to_numpy",
+        "unsqueeze",
+        "squeeze",
+        "tolist",
+        "transpose",
+        "dropna",
+        "fillna",
+        "assign",
+        "float",
+        "double",
+        "long",
+        "get",
+        "keys",
+        "values",
+        "items",
+        "split",
+        "strip",
+        "lower",
+        "upper",
+        "format",
+        "join",
+        "select_dtypes",
+        "query",
+        "sort_values",
+        "nlargest",
+        "nsmallest",
+        "item",
+        "numpy",
+        "cpu",
+        "detach",
+        "flatten",
+        "ravel",
+        "view",
+        "sample",
+        "iterrows",
+    }
+)
 _PURE_MODULES = ("pandas", "numpy", "torch", "datetime", "decimal", "uuid", "polars")
-_PURE_NODES = (ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.List, ast.Tuple, ast.Dict, ast.Set,
-               ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.keyword, ast.Starred,
-               ast.JoinedStr, ast.FormattedValue, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+_PURE_NODES = (
+    ast.Constant,
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Slice,
+    ast.List,
+    ast.Tuple,
+    ast.Dict,
+    ast.Set,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.IfExp,
+    ast.Call,
+    ast.keyword,
+    ast.Starred,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    ast.expr_context,
+    ast.operator,
+    ast.unaryop,
+    ast.boolop,
+    ast.cmpop,
+)
 
 
 def calls_in(tree: ast.AST, callee: str) -> Iterator[ast.Call]:
@@ -32,8 +121,11 @@ def fits_in(tree: ast.AST, model: str) -> Iterator[ast.Call]:
     yield from calls_in(tree, f"{model}.fit")
     for node in _own_nodes(tree):
         if isinstance(node, ast.Assign) and any(_dotted_name(target) == model for target in node.targets):
-            yield from (call for call in ast.walk(node.value) if isinstance(call, ast.Call)
-                        and isinstance(call.func, ast.Attribute) and call.func.attr == "fit")
+            yield from (
+                call
+                for call in ast.walk(node.value)
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "fit"
+            )
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -50,7 +142,7 @@ def _dotted_name(node: ast.expr) -> str:
 
 
 def is_safe(node: ast.AST, names: Mapping[str, Any]) -> bool:
-    """Whether evaluating an expression again only builds a value: no input, no file, no network, no iterator advanced."""
+    """Whether evaluating an expression again only builds a value: no input, file, network or iterator is touched."""
     if not isinstance(node, _PURE_NODES):
         return False
     if isinstance(node, ast.Name):
@@ -82,10 +174,13 @@ def evaluate(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 def evaluate_arguments(call: ast.Call, names: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Evaluate the arguments of a call expression, `*` and `**` included."""
+
     def gather(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return args, kwargs
 
     name = "__nbdeploy_gather__"
     gathering = ast.Call(ast.copy_location(ast.Name(name, ast.Load()), call), call.args, call.keywords)
-    result: tuple[tuple[Any, ...], dict[str, Any]] = evaluate(ast.copy_location(gathering, call), {**names, name: gather})
+    result: tuple[tuple[Any, ...], dict[str, Any]] = evaluate(
+        ast.copy_location(gathering, call), {**names, name: gather}
+    )
     return result

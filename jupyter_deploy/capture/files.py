@@ -27,10 +27,16 @@ def find_files(texts: Iterable[str], folder: Path, user: str) -> tuple[dict[str,
         except OSError:
             continue
         if Path(text).is_absolute() or ".." in Path(text).parts:
-            findings.append(Finding(f"{user} names the file {text}, which stays on this machine: "
-                                    "put it beside the notebook and name it by a relative path"))
+            findings.append(
+                Finding(
+                    f"{user} names the file {text}, which stays on this machine: "
+                    "put it beside the notebook and name it by a relative path"
+                )
+            )
         elif size > LARGEST:
-            findings.append(Finding(f"{user} names the file {text}, {size / 2**20:.0f} MB, which is too large to bundle"))
+            findings.append(
+                Finding(f"{user} names the file {text}, {size / 2**20:.0f} MB, which is too large to bundle")
+            )
         else:
             found[Path(text).as_posix()] = path.read_bytes()
     return found, findings

@@ -55,7 +55,9 @@ class GoldenAnswer:
 
 def find_calls(callee: str, cells: Sequence[ExecutedCell], names: Mapping[str, Any]) -> Iterator[CallSite]:
     """Find the calls of `callee` in executed cells whose arguments can safely be evaluated again, the latest first."""
-    yield from _evaluate_calls(((cell, call) for cell in reversed(cells) for call in calls_in(cell.tree, callee)), names)
+    yield from _evaluate_calls(
+        ((cell, call) for cell in reversed(cells) for call in calls_in(cell.tree, callee)), names
+    )
 
 
 def find_fits(model: str, cells: Sequence[ExecutedCell], names: Mapping[str, Any]) -> Iterator[CallSite]:
@@ -79,7 +81,9 @@ def recorded_calls(calls: Sequence[RecordedCall]) -> list[CallSite]:
     return [CallSite(call.args, call.kwargs, f"cell [{call.count}]") for call in reversed(calls)]
 
 
-def parse_example(text: str, entries: Mapping[str, Callable[..., Any]], names: Mapping[str, Any]) -> tuple[str, CallSite]:
+def parse_example(
+    text: str, entries: Mapping[str, Callable[..., Any]], names: Mapping[str, Any]
+) -> tuple[str, CallSite]:
     """Read `--example EXPR`: a call of an entry, or the one argument of the only entry.
 
     Raises
@@ -95,11 +99,15 @@ def parse_example(text: str, entries: Mapping[str, Callable[..., Any]], names: M
             return node.func.id, CallSite(args, kwargs, f"--example {text}")
         value = evaluate(node, names)
     except Exception as error:
-        raise CaptureError(f"--example {text}: {type(error).__name__}: {error}",
-                           advice=f"write a call such as {next(iter(entries))}(...), or its argument") from error
+        raise CaptureError(
+            f"--example {text}: {type(error).__name__}: {error}",
+            advice=f"write a call such as {next(iter(entries))}(...), or its argument",
+        ) from error
     if len(entries) > 1:
-        raise CaptureError(f"--example {text}: which entry is it for?",
-                           advice=f"write a call: {' or '.join(f'{name}({text})' for name in entries)}")
+        raise CaptureError(
+            f"--example {text}: which entry is it for?",
+            advice=f"write a call: {' or '.join(f'{name}({text})' for name in entries)}",
+        )
     return next(iter(entries)), CallSite((value,), {}, f"--example {text}")
 
 
@@ -155,8 +163,11 @@ def answer(function: Callable[..., Any], parameters: Sequence[Parameter], site: 
     try:
         return GoldenAnswer(request, to_json(result), describe(result), site.source, seconds, result)
     except CannotEncode as error:
-        raise CaptureError(f"the answer cannot travel as JSON: {error}", where=site.source,
-                           advice="change what the function returns, or deploy a function that does") from error
+        raise CaptureError(
+            f"the answer cannot travel as JSON: {error}",
+            where=site.source,
+            advice="change what the function returns, or deploy a function that does",
+        ) from error
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -189,8 +200,9 @@ def _in_own_loop(pending: Any) -> Any:
     raise outcome[1]
 
 
-def ask_all(function: Callable[..., Any], parameters: Sequence[Parameter],
-            sites: Sequence[CallSite]) -> tuple[list[GoldenAnswer], list[Finding]]:
+def ask_all(
+    function: Callable[..., Any], parameters: Sequence[Parameter], sites: Sequence[CallSite]
+) -> tuple[list[GoldenAnswer], list[Finding]]:
     """Answer every site; a call that raises in the notebook is left out and reported."""
     answers: list[GoldenAnswer] = []
     findings: list[Finding] = []

@@ -30,7 +30,9 @@ def attribute_piece(name: str, module: str, attribute: str, reason: str) -> Piec
     return Piece(name, "import", text, reason)
 
 
-def find_import(name: str, value: object, binding: Binding | None, stars: Sequence[StarImport]) -> tuple[str, str] | None:
+def find_import(
+    name: str, value: object, binding: Binding | None, stars: Sequence[StarImport]
+) -> tuple[str, str] | None:
     """Give the module and attribute under which this very object can be imported.
 
     The notebook's own import line comes first, then its star imports, then what the object says of itself.
@@ -49,8 +51,9 @@ def find_import(name: str, value: object, binding: Binding | None, stars: Sequen
     return None
 
 
-def submodule_pieces(pieces: Mapping[str, Piece], names: Mapping[str, Any], imported: Collection[str],
-                     dotted: Collection[str]) -> Iterator[tuple[str, Piece]]:
+def submodule_pieces(
+    pieces: Mapping[str, Piece], names: Mapping[str, Any], imported: Collection[str], dotted: Collection[str]
+) -> Iterator[tuple[str, Piece]]:
     """Repeat `import package.module` lines that the code relies on by writing `package.module.name`.
 
     Parameters

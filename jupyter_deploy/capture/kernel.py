@@ -69,11 +69,12 @@ def read_kernel(shell: Any, *, document: Path | None = None, ids: Mapping[int, s
         if raw.strip():
             code, tree = clean_source(raw, shell.input_transformer_manager.transform_cell)
             cells.append(ExecutedCell(count, raw, code, tree, identities.get(count)))
+    filenames = shell.compile._filename_map  # noqa: SLF001 - IPython's only record of which cell a file name means
     return Kernel(
         names=shell.user_ns,
         cells=tuple(cells),
         folder=Path.cwd(),
         document=document,
-        filenames={name: count for name, count in shell.compile._filename_map.items() if name in linecache.cache},
+        filenames={name: count for name, count in filenames.items() if name in linecache.cache},
         hidden=dict(shell.user_ns_hidden),
     )

@@ -31,8 +31,9 @@ def _write(value: object, depth: int) -> str | None:
     return None
 
 
-def _write_container(value: list[object] | tuple[object, ...] | set[object] | frozenset[object] | dict[object, object],
-                     depth: int) -> str | None:
+def _write_container(
+    value: list[object] | tuple[object, ...] | set[object] | frozenset[object] | dict[object, object], depth: int
+) -> str | None:
     kind = type(value)
     if isinstance(value, dict):
         if kind is not dict:

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Callable
 from functools import lru_cache
 
-RUN_THEIR_BODY = frozenset({"time", "capture", "prun", "deploy", "memit", "mprun", "scalene", "snakeviz", "pyinstrument"})
+RUN_THEIR_BODY = frozenset(
+    {"time", "capture", "prun", "deploy", "memit", "mprun", "scalene", "snakeviz", "pyinstrument"}
+)
 """Cell and line magics that execute the Python they are given in the notebook's own namespace."""
 
 _RUNNERS = frozenset({"run_cell_magic", "run_line_magic", "system", "getoutput"})

@@ -27,13 +27,18 @@ class ModelEntry:
 
 def is_model(value: object) -> bool:
     """Whether a value is served by its `predict` method (or, as a PyTorch module, by calling it)."""
-    return not inspect.isroutine(value) and not isinstance(value, (type, types.ModuleType)) and (
-        callable(getattr(value, "predict", None)) or is_torch_module(value))
+    return (
+        not inspect.isroutine(value)
+        and not isinstance(value, (type, types.ModuleType))
+        and (callable(getattr(value, "predict", None)) or is_torch_module(value))
+    )
 
 
 def is_torch_module(value: object) -> bool:
     """Whether a value is a `torch.nn.Module`, without importing PyTorch."""
-    return any(f"{cls.__module__}.{cls.__qualname__}" == "torch.nn.modules.module.Module" for cls in type(value).__mro__)
+    return any(
+        f"{cls.__module__}.{cls.__qualname__}" == "torch.nn.modules.module.Module" for cls in type(value).__mro__
+    )
 
 
 def model_entries(name: str, kernel: Kernel) -> tuple[ModelEntry, ...]:
@@ -44,8 +49,15 @@ def model_entries(name: str, kernel: Kernel) -> tuple[ModelEntry, ...]:
         return (_entry(name, "predict", body, (name, f"{name}.forward"), kernel),)
     entries = [_entry(name, "predict", "    return {name}.predict(data)", (f"{name}.predict",), kernel)]
     if callable(getattr(model, "predict_proba", None)):
-        entries.append(_entry(name, "predict_proba", "    return {name}.predict_proba(data)",
-                              (f"{name}.predict_proba", f"{name}.predict"), kernel))
+        entries.append(
+            _entry(
+                name,
+                "predict_proba",
+                "    return {name}.predict_proba(data)",
+                (f"{name}.predict_proba", f"{name}.predict"),
+                kernel,
+            )
+        )
     return tuple(entries)
 
 

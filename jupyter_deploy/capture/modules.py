@@ -82,7 +82,9 @@ class _Collector:
         if parts[0] in RESERVED:
             raise CaptureError(
                 f"the module {parts[0]} cannot be packaged: every bundle has a module of that name itself",
-                where=reason, advice=f"rename {parts[0]}.py (to my_{parts[0]}.py, say) and import it by the new name")
+                where=reason,
+                advice=f"rename {parts[0]}.py (to my_{parts[0]}.py, say) and import it by the new name",
+            )
         for count in range(1, len(parts) + 1):
             name = ".".join(parts[:count])
             if name not in self._seen:
@@ -114,8 +116,11 @@ class _Collector:
             path = f"{inside}{''.join(file.suffixes) if file.suffix != '.py' else '.py'}"
             self.files.setdefault(path, file.read_bytes())
         except OSError as error:
-            raise CaptureError(f"the file of the module {module} cannot be read: {error}", where=reason,
-                               advice="put the file back, or define in the notebook what is used of it") from error
+            raise CaptureError(
+                f"the file of the module {module} cannot be read: {error}",
+                where=reason,
+                advice="put the file back, or define in the notebook what is used of it",
+            ) from error
         return path
 
     def _take_folder(self, folder: Path, inside: str) -> None:
@@ -124,12 +129,16 @@ class _Collector:
         large = {file for file, size in data.items() if size > LARGEST}
         for file in sorted(large):
             path = f"{inside}/{file.relative_to(folder).as_posix()}"
-            self.warnings.append(f"{path} ({data[file] / 1e6:.0f} MB) is left out: data files of local packages travel "
-                                 f"up to {LARGEST / 1e6:.0f} MB")
+            self.warnings.append(
+                f"{path} ({data[file] / 1e6:.0f} MB) is left out: data files of local packages travel "
+                f"up to {LARGEST / 1e6:.0f} MB"
+            )
         rest = sum(size for file, size in data.items() if file not in large)
         if rest > MOST:
-            self.warnings.append(f"the data files of {inside} ({rest / 1e6:.0f} MB) are left out: together they travel "
-                                 f"up to {MOST / 1e6:.0f} MB; move them out of the package and read them as state")
+            self.warnings.append(
+                f"the data files of {inside} ({rest / 1e6:.0f} MB) are left out: together they travel "
+                f"up to {MOST / 1e6:.0f} MB; move them out of the package and read them as state"
+            )
             large = set(data)
         for file in files:
             if file not in large:
@@ -141,14 +150,18 @@ class _Collector:
         if names:
             self.warnings.append(
                 f"{path} is not what the kernel imported ({', '.join(names)}): the service gets the file as it is now; "
-                f"importlib.reload({module}) shows in the notebook what that answers")
+                f"importlib.reload({module}) shows in the notebook what that answers"
+            )
 
     def _imports_of(self, module: str, path: str, *, package: bool) -> tuple[Import, ...]:
         try:
             return find_imports(self.files[path], module, package=package)
         except (SyntaxError, ValueError) as error:
-            raise CaptureError(f"the local module {module} is not Python: {error}", where=path,
-                               advice="correct the file and import it again") from error
+            raise CaptureError(
+                f"the local module {module} is not Python: {error}",
+                where=path,
+                advice="correct the file and import it again",
+            ) from error
 
     def _import(self, one: Import, path: str) -> None:
         reason = f"{path} line {one.line} imports it"

@@ -22,6 +22,9 @@ LARGEST = 5 * 2**20
 """Bytes; a call whose arguments are larger is not kept."""
 
 
+_SEE_THEIR_CALLER = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec"})
+
+
 @dataclass(frozen=True)
 class RecordedCall:
     """A call that ran in a cell, with a copy of its arguments as they were."""
@@ -69,19 +72,14 @@ class Recorder(ast.NodeTransformer):
         _, calls = self._calls.setdefault(id(function), (function, deque(maxlen=KEPT)))
         calls.append(kept)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Leave functions as they are: only the calls that a cell itself makes are recorded."""
-        return node
-
-    visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = visit_FunctionDef  # type: ignore[assignment]  # same rule
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Wrap the called name."""
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Wrap the functions that a cell itself calls; the bodies of functions and classes stay as they are."""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            return node
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id not in ("super", "locals", "globals", "vars", "dir", "eval", "exec"):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in _SEE_THEIR_CALLER:
             watch = ast.Call(ast.Name(WATCH, ast.Load()), [node.func], [])
-            node.func = ast.copy_location(watch, node.func)
-            ast.fix_missing_locations(node.func)
+            node.func = ast.fix_missing_locations(ast.copy_location(watch, node.func))
         return node
 
 

@@ -1,4 +1,4 @@
-"""Values that cannot be carried, made anew in the service by the notebook's own line: a lock, a client, a namedtuple."""
+"""Values that cannot be carried and are made anew by the notebook's own line: a lock, a client, a namedtuple."""
 
 from __future__ import annotations
 

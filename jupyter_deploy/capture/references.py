@@ -43,8 +43,9 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
     if isinstance(node, ast.expr):
         code = compile(ast.Expression(node), "<slice>", "eval", flags=flags, dont_inherit=True)
     else:
-        code = compile(ast.Module([node], []), "<slice>", "exec", flags=flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-                       dont_inherit=True)
+        code = compile(
+            ast.Module([node], []), "<slice>", "exec", flags=flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+        )
     now: set[str] = set()
     later: set[str] = set()
     imports: set[str] = set()
@@ -61,23 +62,47 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
     if flags & _future_annotations():
         later |= _annotation_names(node)
     writes |= _changed_in_place(node) & (now | later)
-    return References(frozenset(now), frozenset(later), frozenset(imports), frozenset(writes),
-                      frozenset(_dotted(node)), frozenset(_texts(node)))
+    return References(
+        frozenset(now),
+        frozenset(later),
+        frozenset(imports),
+        frozenset(writes),
+        frozenset(_dotted(node)),
+        frozenset(_texts(node)),
+    )
 
 
-_CHANGING_METHODS = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove",
-                               "discard", "clear", "appendleft", "sort", "reverse", "partial_fit", "fit"})
+_CHANGING_METHODS = frozenset(
+    {
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "setdefault",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "appendleft",
+        "sort",
+        "reverse",
+        "partial_fit",
+        "fit",
+    }
+)
 
 
 def _changed_in_place(node: ast.AST) -> set[str]:
     """Names whose value is changed by a store into it or by a method that is known to change it."""
     changed = set()
     for child in ast.walk(node):
-        if isinstance(child, (ast.Subscript, ast.Attribute)) and isinstance(child.ctx, (ast.Store, ast.Del)):
-            changed.add(_root(child))
-        elif isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute):
-            if child.func.attr in _CHANGING_METHODS:
-                changed.add(_root(child.func))
+        match child:
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                changed.add(_root(child))
+            case ast.Call(func=ast.Attribute(attr=method) as called) if method in _CHANGING_METHODS:
+                changed.add(_root(called))
     return changed
 
 

@@ -111,7 +111,8 @@ def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
     These are the positional-only ones and, where a decorator's wrapper takes `*args`, all that have a position.
     """
     kinds = {inspect.Parameter.POSITIONAL_ONLY} | (
-        {inspect.Parameter.POSITIONAL_OR_KEYWORD} if hasattr(function, "__wrapped__") else set())
+        {inspect.Parameter.POSITIONAL_OR_KEYWORD} if hasattr(function, "__wrapped__") else set()
+    )
     parameters = _read_signature(function).parameters.values()
     return tuple(parameter.name for parameter in parameters if parameter.kind in kinds)
 
@@ -157,7 +158,7 @@ def value_to_request(parameters: Sequence[Parameter], arguments: Mapping[str, An
             # read it as a service does, so that an integer of more than 64 bits is found out here
             sent = orjson.loads(orjson.dumps(request[name]))
             decode.compile_type_decoder(types[name], find_class)(sent, name)
-        except CannotEncode as error:  # noqa: PERF203 - each argument has an error of its own
+        except CannotEncode as error:
             found = f"{error.path} in it is {error.found}" if error.path else f"it is {error.found}"
             raise CaptureError(f"the argument {name!r} cannot travel as JSON: {found}", advice=error.advice) from error
         except (decode.InvalidInput, orjson.JSONEncodeError) as error:

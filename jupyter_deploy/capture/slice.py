@@ -13,7 +13,9 @@ from typing import Literal
 
 from jupyter_deploy.capture.state import StateValue
 
-Kind = Literal["future", "import", "function", "class", "constant", "state", "environment", "alias", "cell", "generated"]
+Kind = Literal[
+    "future", "import", "function", "class", "constant", "state", "environment", "alias", "cell", "generated"
+]
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,9 @@ def _cells_for(code: types.CodeType, kernel: Kernel) -> Iterator[ExecutedCell]:
 
 def _functions_in(tree: ast.AST, name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Lambda) and name == "<lambda>":
-            yield node
+        if isinstance(node, ast.Lambda):
+            if name == "<lambda>":
+                yield node
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
             yield node
 
@@ -131,7 +132,9 @@ def _compiles_to(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, code
 
 
 def _wrap(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, free: tuple[str, ...]) -> ast.FunctionDef:
-    arguments = ast.arguments(posonlyargs=[], args=[ast.arg(name) for name in free], kwonlyargs=[], kw_defaults=[], defaults=[])
+    arguments = ast.arguments(
+        posonlyargs=[], args=[ast.arg(name) for name in free], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )
     inner = node if isinstance(node, ast.stmt) else ast.Return(node)
     make = ast.parse("def _make(): pass").body[0]
     assert isinstance(make, ast.FunctionDef)

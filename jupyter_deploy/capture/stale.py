@@ -31,7 +31,9 @@ def match_cells(kernel: Kernel, notebook: Notebook) -> dict[int, Cell]:
     return matched
 
 
-def find_stale(kernel: Kernel, notebook: Notebook, used: Mapping[str, Iterable[str]], bindings: Bindings) -> list[Finding]:
+def find_stale(
+    kernel: Kernel, notebook: Notebook, used: Mapping[str, Iterable[str]], bindings: Bindings
+) -> list[Finding]:
     """Compare the cells that the slice comes from with the document.
 
     Parameters
@@ -57,18 +59,22 @@ def find_stale(kernel: Kernel, notebook: Notebook, used: Mapping[str, Iterable[s
     return findings
 
 
-def _describe_change(executed: ExecutedCell, names: list[str], notebook: Notebook,
-                     matched: Mapping[int, Cell]) -> str:
+def _describe_change(executed: ExecutedCell, names: list[str], notebook: Notebook, matched: Mapping[int, Cell]) -> str:
     what = ", ".join(names)
     free = [cell for cell in notebook.cells if all(cell is not taken for taken in matched.values())]
     same_id = next((cell for cell in free if executed.id and cell.id == executed.id), None)
-    edited = same_id or next((cell for cell in free if _names_any(cell.source, names) and
-                              _alike(cell.source, executed.raw)), None)
+    edited = same_id or next(
+        (cell for cell in free if _names_any(cell.source, names) and _alike(cell.source, executed.raw)), None
+    )
     if edited is not None:
-        return (f"cell {edited.position} of the notebook was edited after it ran; the service gets {what} as it ran. "
-                "Run the cell again, or undo the edit")
-    return (f"the notebook no longer has the cell that defined {what}, but the kernel still does: it was deleted, "
-            f"or {notebook.path.name} is not saved yet")
+        return (
+            f"cell {edited.position} of the notebook was edited after it ran; the service gets {what} as it ran. "
+            "Run the cell again, or undo the edit"
+        )
+    return (
+        f"the notebook no longer has the cell that defined {what}, but the kernel still does: it was deleted, "
+        f"or {notebook.path.name} is not saved yet"
+    )
 
 
 def _names_any(source: str, names: list[str]) -> bool:
@@ -89,5 +95,8 @@ def _doubly_defined(name: str, bindings: Bindings, matched: Mapping[int, Cell]) 
     live = bindings.of(name)[-1]
     if matched.get(live.cell.count) is lowest[1]:
         return None
-    return Finding(f"{name} is defined more than once: the kernel has it from {live.cell.label}, but in the notebook "
-                   f"cell {lowest[1].position} comes last and gives it another value", live.cell.label)
+    return Finding(
+        f"{name} is defined more than once: the kernel has it from {live.cell.label}, but in the notebook "
+        f"cell {lowest[1].position} comes last and gives it another value",
+        live.cell.label,
+    )

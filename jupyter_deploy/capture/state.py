@@ -95,8 +95,13 @@ def _write_arrow(value: Any) -> StateValue | None:
         same = table.to_pandas()
     except (pa.ArrowException, ValueError, TypeError, NotImplementedError):
         return None
-    if not (same.equals(value) and list(same.dtypes) == list(value.dtypes) and same.attrs == value.attrs
-            and same.index.equals(value.index) and same.columns.dtype == value.columns.dtype):
+    if not (
+        same.equals(value)
+        and list(same.dtypes) == list(value.dtypes)
+        and same.attrs == value.attrs
+        and same.index.equals(value.index)
+        and same.columns.dtype == value.columns.dtype
+    ):
         return None
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
@@ -153,7 +158,10 @@ class _Pickler(pickle.Pickler):
             if name is not None:
                 self.names.add(name)
                 return runtime_state.service_attribute, (name,)
-        elif type(value).__module__ in ("torch", "torch.nn.parameter") and type(value).__name__ in ("Tensor", "Parameter"):
+        elif type(value).__module__ in ("torch", "torch.nn.parameter") and type(value).__name__ in (
+            "Tensor",
+            "Parameter",
+        ):
             return _reduce_tensor(value)
         return NotImplemented
 
@@ -166,7 +174,14 @@ def _reduce_tensor(tensor: Any) -> Any:
     data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     dtype = str(tensor.dtype).removeprefix("torch.")
     parameter = isinstance(tensor, torch.nn.Parameter)
-    arguments = (pickle.PickleBuffer(data), dtype, tuple(tensor.shape), str(tensor.device), parameter, tensor.requires_grad)
+    arguments = (
+        pickle.PickleBuffer(data),
+        dtype,
+        tuple(tensor.shape),
+        str(tensor.device),
+        parameter,
+        tensor.requires_grad,
+    )
     return runtime_state.rebuild_tensor, arguments
 
 
@@ -205,14 +220,20 @@ def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
         pickler.dump(value)
     except CaptureError:
         raise
-    except Exception as error:  # noqa: BLE001 - a value's own __reduce__ may raise anything
+    except Exception as error:
         raise CaptureError(f"a {type_name(value)} cannot be carried to another process: {error}") from error
     data = file.getvalue()
     reader = _RecordingUnpickler(io.BytesIO(data), buffers, resolved.__getitem__)
     try:
         reader.load()
-    except Exception as error:  # noqa: BLE001 - likewise its __setstate__
+    except Exception as error:
         raise CaptureError(f"a {type_name(value)} can be written but not read back: {error}") from error
     files = {".pkl": data} | ({".bin": runtime_state.write_buffers(buffers)} if buffers else {})
-    return StateValue("pickle", type_name(value), files, tuple(sorted(reader.globals)), frozenset(pickler.names),
-                      frozenset(reader.bases))
+    return StateValue(
+        "pickle",
+        type_name(value),
+        files,
+        tuple(sorted(reader.globals)),
+        frozenset(pickler.names),
+        frozenset(reader.bases),
+    )

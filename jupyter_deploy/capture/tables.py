@@ -151,8 +151,12 @@ def describe_column(columns: Sequence[Any], name: str | int | None) -> TypeSpec:
     if isinstance(dtype, pd.StringDtype):
         # "str" is pandas 3's, whose missing value is NaN; it is also what NumPy calls its own text
         modern = isinstance(dtype.na_value, float)
-        return {**spec, "dtype": "str" if modern else "string", "nullable": nullable or not modern,
-                "storage": dtype.storage.partition("_")[0]}
+        return {
+            **spec,
+            "dtype": "str" if modern else "string",
+            "nullable": nullable or not modern,
+            "storage": dtype.storage.partition("_")[0],
+        }
     if isinstance(dtype, pd.PeriodDtype) or _ARROW.fullmatch(str(dtype)):
         return spec
     if str(dtype) == "boolean" or (str(dtype)[0] in "IUF" and hasattr(dtype, "numpy_dtype")):

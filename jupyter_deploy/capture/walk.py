@@ -25,8 +25,22 @@ from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_piec
 from jupyter_deploy.capture.state import StateValue, serialise, type_name
 from jupyter_deploy.errors import CaptureError
 
-MODULE_NAMES = frozenset({"__name__", "__doc__", "__file__", "__builtins__", "__builtin__", "__spec__", "__loader__",
-                          "__package__", "__annotations__", "__dict__", "__class__", "__debug__"})
+MODULE_NAMES = frozenset(
+    {
+        "__name__",
+        "__doc__",
+        "__file__",
+        "__builtins__",
+        "__builtin__",
+        "__spec__",
+        "__loader__",
+        "__package__",
+        "__annotations__",
+        "__dict__",
+        "__class__",
+        "__debug__",
+    }
+)
 """Names that every module has of itself."""
 
 LARGE = 50 * 2**20
@@ -80,8 +94,14 @@ class Walk:
     def add_cell(self, cell: ExecutedCell, *, function: str | None) -> None:
         """Include a whole cell: at the top of the module, or as the body of `function` (set-up)."""
         name = function or f"_cell_{cell.count}"
-        bound = sorted({binding.name for key in self._bindings.names() for binding in self._bindings.of(key)
-                        if binding.cell is cell})
+        bound = sorted(
+            {
+                binding.name
+                for key in self._bindings.names()
+                for binding in self._bindings.of(key)
+                if binding.cell is cell
+            }
+        )
         self._provided.update(dict.fromkeys(bound, name))
         text = "\n".join(ast.get_source_segment(cell.code, node) or ast.unparse(node) for node in cell.tree.body)
         if function is not None:
@@ -109,8 +129,14 @@ class Walk:
         for module, piece in uses:
             self._add_import(module, piece)
         pieces = order_pieces(self._pieces, tuple(self._first))
-        return Slice(pieces, self._state, dict(sorted(self._modules.items())), tuple(sorted(self._environment)),
-                     dict(sorted(self._data.items())), tuple(self._findings))
+        return Slice(
+            pieces,
+            self._state,
+            dict(sorted(self._modules.items())),
+            tuple(sorted(self._environment)),
+            dict(sorted(self._data.items())),
+            tuple(self._findings),
+        )
 
     def changed_by(self, entry: str) -> frozenset[str]:
         """Name the values that calling `entry` may change: what it and all it calls store into."""
@@ -124,8 +150,11 @@ class Walk:
             reached.add(name)
             changed |= self._changed.get(name, frozenset())
             waiting += self._pieces[name].now | self._pieces[name].later
-        return frozenset(name for name in changed if name in self._pieces and
-                         self._pieces[name].kind in ("state", "constant", "alias"))
+        return frozenset(
+            name
+            for name in changed
+            if name in self._pieces and self._pieces[name].kind in ("state", "constant", "alias")
+        )
 
     # The walk itself
 
@@ -171,7 +200,9 @@ class Walk:
         self._add_draft(name, "class" if isinstance(binding.statement, ast.ClassDef) else "function", draft, reason)
         return True
 
-    def _define_function(self, name: str, value: types.FunctionType, binding: Binding | None, reason: str, where: str) -> None:
+    def _define_function(
+        self, name: str, value: types.FunctionType, binding: Binding | None, reason: str, where: str
+    ) -> None:
         try:
             draft = draft_function(name, value, self._kernel)
         except CaptureError as error:
@@ -195,15 +226,22 @@ class Walk:
 
     def _add_draft(self, name: str, kind: Kind, draft: Draft, reason: str) -> None:
         if draft.cell is not None and draft.cell.count in self._skipped:
-            raise CaptureError(f"{name} is needed ({reason}), but its cell is tagged deploy:skip", where=draft.cell.label,
-                               advice="remove the tag, or the use of the name")
+            raise CaptureError(
+                f"{name} is needed ({reason}), but its cell is tagged deploy:skip",
+                where=draft.cell.label,
+                advice="remove the tag, or the use of the name",
+            )
         if draft.future:
-            self._pieces.setdefault("annotations", Piece("annotations", "future",
-                                                         "from __future__ import annotations", reason))
+            self._pieces.setdefault(
+                "annotations", Piece("annotations", "future", "from __future__ import annotations", reason)
+            )
         where = "" if draft.cell is None else f"{draft.cell.label}, line {draft.line}"
         if looks_secret(draft.text):
-            raise CaptureError(f"the source of {name} holds what looks like a credential", where=where,
-                               advice="keep it in an environment variable and read it with os.environ")
+            raise CaptureError(
+                f"the source of {name} holds what looks like a credential",
+                where=where,
+                advice="keep it in an environment variable and read it with os.environ",
+            )
         extra = set()
         for hidden, value in draft.values.items():
             known = self._global_names.get(id(value))
@@ -215,8 +253,9 @@ class Walk:
                 self._pieces[hidden] = Piece(hidden, "alias", f"{hidden} = {known}", reason, now=frozenset({known}))
                 self._seen.add(hidden)
             extra.add(hidden)
-        piece = Piece(name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line,
-                      now=frozenset(extra))
+        piece = Piece(
+            name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line, now=frozenset(extra)
+        )
         self._add(piece, draft.references, draft.supplied, draft.cell)
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
@@ -224,24 +263,36 @@ class Walk:
         self._follow(piece.name, piece.reason, references, supplied, cell)
         known = self._resolve(references.names - supplied)
         self._pieces[piece.name] = Piece(
-            piece.name, piece.kind, piece.text, piece.reason, piece.cell, piece.line,
+            piece.name,
+            piece.kind,
+            piece.text,
+            piece.reason,
+            piece.cell,
+            piece.line,
             now=piece.now | {known[name] for name in references.now if name in known},
-            later=frozenset(known[name] for name in references.later if name in known))
+            later=frozenset(known[name] for name in references.later if name in known),
+        )
 
     def _resolve(self, names: frozenset[str]) -> dict[str, str]:
         """Map the names that the slice defines to the pieces that define them."""
-        return {name: self._provided.get(name, name) for name in names
-                if name in self._kernel.names or name in self._provided or name == "display"}
+        return {
+            name: self._provided.get(name, name)
+            for name in names
+            if name in self._kernel.names or name in self._provided or name == "display"
+        }
 
-    def _follow(self, name: str, reason: str, references: References, supplied: frozenset[str],
-                cell: ExecutedCell | None) -> None:
+    def _follow(
+        self, name: str, reason: str, references: References, supplied: frozenset[str], cell: ExecutedCell | None
+    ) -> None:
         self._dotted |= references.attributes
         self._changed[name] = references.writes - supplied
         for module in references.imports:
             self._modules.setdefault(module, f"{name} imports it")
         self._bundle_files(references.texts, name)
         for used in sorted(references.names - supplied):
-            self._follow_name(used, f"{reason} → {used}", name, cell, required=used in references.now or used not in supplied)
+            self._follow_name(
+                used, f"{reason} → {used}", name, cell, required=used in references.now or used not in supplied
+            )
 
     def _follow_name(self, used: str, reason: str, user: str, cell: ExecutedCell | None, *, required: bool) -> None:
         where = place_of(used, user, cell)
@@ -249,8 +300,11 @@ class Walk:
         if used in self._provided or used in MODULE_NAMES:
             return
         if used == "get_ipython":
-            raise CaptureError(f"{user} runs a magic or a shell line, which only a notebook can", where=where,
-                               advice="call the Python function behind it, or subprocess.run, instead")
+            raise CaptureError(
+                f"{user} runs a magic or a shell line, which only a notebook can",
+                where=where,
+                advice="call the Python function behind it, or subprocess.run, instead",
+            )
         if used == "display":
             self._pieces.setdefault("display", Piece("display", "generated", _DISPLAY, reason))
         elif used in self._kernel.names and not (used in hidden and hidden[used] is self._kernel.names[used]):
@@ -273,8 +327,11 @@ class Walk:
             self._read_from_environment(name, value, reason)
             return
         for path in find_secrets(value, name):
-            raise CaptureError(f"{path} looks like a credential, and credentials are not captured", where=where,
-                               advice=f"keep it in an environment variable and read it with os.environ in the code ({reason})")
+            raise CaptureError(
+                f"{path} looks like a credential, and credentials are not captured",
+                where=where,
+                advice=f"keep it in an environment variable and read it with os.environ in the code ({reason})",
+            )
         text = literal(value)
         if text is not None:
             self._bundle_files([value] if isinstance(value, str) else [], name)
@@ -298,26 +355,43 @@ class Walk:
         for suffix, data in state.files.items():
             secret = find_secret_bytes(data) if suffix in (".pkl", ".json") else None
             if secret is not None:
-                raise CaptureError(f"{name} holds what looks like a credential ({secret})", where=where,
-                                   advice="remove it from the object before deploying")
+                raise CaptureError(
+                    f"{name} holds what looks like a credential ({secret})",
+                    where=where,
+                    advice="remove it from the object before deploying",
+                )
         self._state[name] = state
-        self._pieces["_load_state"] = Piece("_load_state", "import", "from runtime.state import load_state as _load_state", "")
-        self._pieces[name] = Piece(name, "state", f'{name} = _load_state("{name}")', reason,
-                                   now=state.names | {"_load_state"})
+        self._pieces["_load_state"] = Piece(
+            "_load_state", "import", "from runtime.state import load_state as _load_state", ""
+        )
+        self._pieces[name] = Piece(
+            name, "state", f'{name} = _load_state("{name}")', reason, now=state.names | {"_load_state"}
+        )
         for module in state.modules:
             self._modules.setdefault(module, f"{name} is a {state.type} ({reason})")
         if state.size > LARGE:
-            self._findings.append(Finding(f"{name} ({state.type}, {state.size / 2**20:.0f} MB) is captured, "
-                                          f"because this line reads it: {reason}", where or None))
+            self._findings.append(
+                Finding(
+                    f"{name} ({state.type}, {state.size / 2**20:.0f} MB) is captured, "
+                    f"because this line reads it: {reason}",
+                    where or None,
+                )
+            )
 
     def _read_from_environment(self, name: str, value: str, reason: str) -> None:
         """Replace a secret by a look-up of the environment variable it came from, or of one of its own name."""
         variable = next((key for key, text in sorted(os.environ.items()) if text == value), name)
         self._environment[variable] = value
         self._pieces["_os"] = Piece("_os", "import", "import os as _os", reason)
-        self._pieces[name] = Piece(name, "environment", f'{name} = _os.environ["{variable}"]', reason, now=frozenset({"_os"}))
-        self._findings.append(Finding(f"{name} looks like a credential: the service reads it from the environment "
-                                      f"variable {variable} ({reason})"))
+        self._pieces[name] = Piece(
+            name, "environment", f'{name} = _os.environ["{variable}"]', reason, now=frozenset({"_os"})
+        )
+        self._findings.append(
+            Finding(
+                f"{name} looks like a credential: the service reads it from the environment "
+                f"variable {variable} ({reason})"
+            )
+        )
 
     @property
     def secrets(self) -> Mapping[str, str]:
@@ -328,15 +402,22 @@ class Walk:
         """Repeat the assignment that made a value which cannot be carried, or raise why it cannot."""
         statement = find_recreation(binding, self._kernel.names)
         if binding is None or statement is None:
-            raise CaptureError(f"{name} cannot go into the service: {error.message}", where=error.where or where or None,
-                               advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} "
-                                                      "work without it") from error
+            raise CaptureError(
+                f"{name} cannot go into the service: {error.message}",
+                where=error.where or where or None,
+                advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} work without it",
+            ) from error
         text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
         piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line)
         self._add(piece, references_of(statement), frozenset(), binding.cell)
         if not isinstance(self._kernel.names[name], type):
-            self._findings.append(Finding(f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
-                                          f"makes its own with this line", binding.where))
+            self._findings.append(
+                Finding(
+                    f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
+                    f"makes its own with this line",
+                    binding.where,
+                )
+            )
 
     def _name_of(self, target: object, reason: str, where: str) -> str | None:
         """Name a function or class of the notebook that a pickled value refers to; None when others define it."""
@@ -345,10 +426,7 @@ class Walk:
         if not self._is_of_notebook(target):
             return None
         own = getattr(target, "__name__", "")
-        if self._kernel.names.get(own) is target:
-            name = own
-        else:
-            name = self._global_names.get(id(target), "")
+        name = own if self._kernel.names.get(own) is target else self._global_names.get(id(target), "")
         if name:
             self._require(name, f"{reason} → {name}", where)
         else:

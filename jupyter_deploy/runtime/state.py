@@ -1,8 +1,8 @@
 """The values that `service.py` reads: `model = load_state("model")`.
 
-Formats, the safest first: `npy`, `arrow`, `xgboost`, `lightgbm` and `json` hold data only. `pickle` holds objects; it is
-read by an unpickler that admits only the globals that the manifest lists for that value. Large buffers stand in a file
-beside the pickle and are mapped copy-on-write: all workers share their pages, and a worker that writes gets its own copy.
+Formats, the safest first: `npy`, `arrow`, `xgboost`, `lightgbm` and `json` hold data only. `pickle` holds objects; it
+is read by an unpickler that admits only the globals that the manifest lists for that value. Large buffers stand in a
+file beside the pickle and are mapped copy-on-write: workers share their pages, and one that writes gets its own copy.
 """
 
 from __future__ import annotations
@@ -53,35 +53,36 @@ def read_state(bundle: Path, item: StateItem) -> Any:
         When a pickle asks for a global that the manifest does not list.
 
     """
-    return _READERS[item.format](bundle / item.file, item)
+    path = bundle / item.file
+    return _read_pickle(path, item) if item.format == "pickle" else _READERS[item.format](path)
 
 
-def _read_npy(path: Path, item: StateItem) -> Any:
+def _read_npy(path: Path) -> Any:
     import numpy as np
 
     return np.load(path, mmap_mode="c", allow_pickle=False)
 
 
-def _read_arrow(path: Path, item: StateItem) -> Any:
+def _read_arrow(path: Path) -> Any:
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as source:
         return pa.ipc.open_file(source).read_pandas()
 
 
-def _read_xgboost(path: Path, item: StateItem) -> Any:
+def _read_xgboost(path: Path) -> Any:
     import xgboost
 
     return xgboost.Booster(model_file=str(path))
 
 
-def _read_lightgbm(path: Path, item: StateItem) -> Any:
+def _read_lightgbm(path: Path) -> Any:
     import lightgbm
 
     return lightgbm.Booster(model_file=str(path))
 
 
-def _read_json(path: Path, item: StateItem) -> Any:
+def _read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
 
 
@@ -90,13 +91,12 @@ def _read_pickle(path: Path, item: StateItem) -> Any:
         return Unpickler(file, item, buffers=read_buffers(path.with_suffix(".bin"))).load()
 
 
-_READERS: dict[str, Callable[[Path, StateItem], Any]] = {
+_READERS: dict[str, Callable[[Path], Any]] = {
     "npy": _read_npy,
     "arrow": _read_arrow,
     "xgboost": _read_xgboost,
     "lightgbm": _read_lightgbm,
     "json": _read_json,
-    "pickle": _read_pickle,
 }
 
 
@@ -129,10 +129,10 @@ def rebuild_tensor(data: Any, dtype: str, shape: tuple[int, ...], device: str, p
     """Make a PyTorch tensor over the bytes `data` without copying them (on the CPU)."""
     import torch
 
-    if shape == () or 0 not in shape:
-        flat = torch.frombuffer(data, dtype=torch.uint8).view(getattr(torch, dtype))
-    else:
+    if 0 in shape:  # there is no buffer of no bytes
         flat = torch.empty(0, dtype=getattr(torch, dtype))
+    else:
+        flat = torch.frombuffer(data, dtype=torch.uint8).view(getattr(torch, dtype))
     tensor = flat.reshape(shape)
     if device != "cpu":
         tensor = tensor.to(device)

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_deploy.capture.edited import edited_names
 
-SOURCE = '''
+SOURCE = """
 LIMIT = 3
 calls = 0
 seen = {}
@@ -25,7 +25,7 @@ class Scaler:
         return x * 2
 
 print_nothing = len("abc")
-'''
+"""
 
 
 @pytest.fixture
@@ -41,16 +41,19 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return loaded
 
 
-@pytest.mark.parametrize(("old", "new", "names"), [
-    ("", "", ()),
-    ("LIMIT = 3", "# a remark\n\nLIMIT = 3", ()),
-    ("LIMIT = 3", "LIMIT = 4", ("LIMIT",)),
-    ("x * 2", "x * 3", ("Scaler.scale",)),
-    ("def count", "def tally", ("count",)),
-    ("range(LIMIT)", "range(LIMIT + 1)", ("count",)),
-    ('len("abc")', 'len("abcd")', ("its top-level code",)),
-    ("LIMIT = 3", "LIMIT = ", ("its top-level code",)),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("", "", ()),
+        ("LIMIT = 3", "# a remark\n\nLIMIT = 3", ()),
+        ("LIMIT = 3", "LIMIT = 4", ("LIMIT",)),
+        ("x * 2", "x * 3", ("Scaler.scale",)),
+        ("def count", "def tally", ("count",)),
+        ("range(LIMIT)", "range(LIMIT + 1)", ("count",)),
+        ('len("abc")', 'len("abcd")', ("its top-level code",)),
+        ("LIMIT = 3", "LIMIT = ", ("its top-level code",)),
+    ],
+)
 def test_what_differs_from_the_file_is_named(module: ModuleType, old: str, new: str, names: tuple[str, ...]) -> None:
     module.count()
     module.seen["a"] = 1

@@ -30,22 +30,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize(("module", "kind", "distribution"), [
-    ("sys", "builtin", None),
-    ("json.decoder", "stdlib", None),
-    ("os.path", "stdlib", None),
-    ("__main__", "main", None),
-    ("no_such_module", "missing", None),
-    ("no_such_module.part", "missing", None),
-    ("sklearn", "distribution", "scikit-learn"),
-    ("sklearn.linear_model", "distribution", "scikit-learn"),
-    ("PIL.Image", "distribution", "pillow"),
-    ("yaml", "distribution", "pyyaml"),
-    ("_yaml", "distribution", "pyyaml"),
-    ("dateutil.parser", "distribution", "python-dateutil"),
-    ("mpl_toolkits", "distribution", "matplotlib"),
-    ("six.moves.urllib", "distribution", "six"),
-])
+@pytest.mark.parametrize(
+    ("module", "kind", "distribution"),
+    [
+        ("sys", "builtin", None),
+        ("json.decoder", "stdlib", None),
+        ("os.path", "stdlib", None),
+        ("__main__", "main", None),
+        ("no_such_module", "missing", None),
+        ("no_such_module.part", "missing", None),
+        ("sklearn", "distribution", "scikit-learn"),
+        ("sklearn.linear_model", "distribution", "scikit-learn"),
+        ("PIL.Image", "distribution", "pillow"),
+        ("yaml", "distribution", "pyyaml"),
+        ("_yaml", "distribution", "pyyaml"),
+        ("dateutil.parser", "distribution", "python-dateutil"),
+        ("mpl_toolkits", "distribution", "matplotlib"),
+        ("six.moves.urllib", "distribution", "six"),
+    ],
+)
 def test_every_module_has_an_origin(module: str, kind: str, distribution: str | None) -> None:
     origin = classify(module)
     assert (origin.kind, origin.distribution) == (kind, distribution)
@@ -61,22 +64,30 @@ def test_files_of_no_distribution_are_local(folder: Any) -> None:
 
 
 def test_a_package_is_taken_whole_and_its_imports_are_followed(folder: Any) -> None:
-    root = folder({
-        "steps/__init__.py": "from .clean import tidy\n",
-        "steps/clean.py": "import numpy as np\nimport rules\nfrom space import inner\ndef tidy(): pass\n",
-        "steps/unused.py": "import matplotlib\n",
-        "steps/names.txt": "a,b",
-        "steps/.env": "TOKEN=x",
-        "steps/play.ipynb": "{}",
-        "steps/__pycache__/x.pyc": "",
-        "rules.py": "import sklearn.base\nimport json\ntry:\n    import not_there\nexcept ImportError:\n    pass\n",
-        "space/inner.py": "from yaml import safe_load\n",
-        "space/other.py": "import pandas\n",
-    })
+    root = folder(
+        {
+            "steps/__init__.py": "from .clean import tidy\n",
+            "steps/clean.py": "import numpy as np\nimport rules\nfrom space import inner\ndef tidy(): pass\n",
+            "steps/unused.py": "import matplotlib\n",
+            "steps/names.txt": "a,b",
+            "steps/.env": "TOKEN=x",
+            "steps/play.ipynb": "{}",
+            "steps/__pycache__/x.pyc": "",
+            "rules.py": "import sklearn.base\nimport json\ntry:\n    import not_there\nexcept ImportError:\n    pass\n",
+            "space/inner.py": "from yaml import safe_load\n",
+            "space/other.py": "import pandas\n",
+        }
+    )
     (root / "steps" / "big.bin").write_bytes(b"\0" * (LARGEST + 1))
     found = collect_local({"steps.clean": "cell 1 imports it", "numpy": "cell 2", "json": "cell 3"})
-    assert list(found.files) == ["rules.py", "space/inner.py", "steps/__init__.py", "steps/clean.py", "steps/names.txt",
-                                 "steps/unused.py"]
+    assert list(found.files) == [
+        "rules.py",
+        "space/inner.py",
+        "steps/__init__.py",
+        "steps/clean.py",
+        "steps/names.txt",
+        "steps/unused.py",
+    ]
     assert dict(found.imports) == {
         "numpy": "steps/clean.py line 1 imports it",
         "sklearn.base": "rules.py line 1 imports it",
@@ -112,12 +123,15 @@ def test_an_edited_module_is_told(folder: Any) -> None:
     assert "rates.py is not what the kernel imported (RATE)" in collect_local({"rates": "cell 1"}).warnings[0]
 
 
-@pytest.mark.parametrize(("files", "module", "message"), [
-    ({"service.py": ""}, "service", "rename service.py"),
-    ({"runtime/__init__.py": "", "runtime/a.py": ""}, "runtime.a", "the module runtime cannot be packaged"),
-    ({"uses.py": "import service", "service.py": ""}, "uses", "uses.py line 1 imports it"),
-    ({"broken.py": "def"}, "broken", "is not Python"),
-])
+@pytest.mark.parametrize(
+    ("files", "module", "message"),
+    [
+        ({"service.py": ""}, "service", "rename service.py"),
+        ({"runtime/__init__.py": "", "runtime/a.py": ""}, "runtime.a", "the module runtime cannot be packaged"),
+        ({"uses.py": "import service", "service.py": ""}, "uses", "uses.py line 1 imports it"),
+        ({"broken.py": "def"}, "broken", "is not Python"),
+    ],
+)
 def test_what_cannot_be_packaged_is_refused(folder: Any, files: dict[str, str], module: str, message: str) -> None:
     folder(files)
     with pytest.raises(CaptureError, match=message):

@@ -27,7 +27,7 @@ class Case:
     """Files beside the notebook."""
 
 
-SCALER = '''
+SCALER = """
 from sklearn.base import BaseEstimator, TransformerMixin
 class Clip(BaseEstimator, TransformerMixin):
     LOW = 0.0
@@ -37,150 +37,406 @@ class Clip(BaseEstimator, TransformerMixin):
         return self
     def transform(self, X):
         return limit(X, self.LOW, self.high)
-'''
+"""
 
 CASES = [
-    Case("handler in one cell, helpers in others",
-         ("def double(x):\n    return 2 * x", "def twice(x):\n    return double(double(x))",
-          "def unused(x):\n    return x", "def predict(x):\n    return twice(x) + 1", "predict(3)"),
-         has=("def double", "def twice"), lacks=("unused",)),
-    Case("globals reassigned by later cells",
-         ("RATE = 1", "def predict(x):\n    return x * RATE", "RATE = 3", "predict(2)"), has=("RATE = 3",)),
-    Case("lambda in a variable", ("scale = lambda x: x / 4\npredict = lambda x: scale(x) + 1", "predict(2)"),
-         has=("scale = lambda x: x / 4",)),
-    Case("lambdas in a dict", ("steps = {'a': lambda x: x + 1, 'b': (lambda x:\n  x * 2)}",
-                               "def predict(x):\n    return steps['a'](x) + steps['b'](x)", "predict(5)")),
-    Case("lambdas made in a loop",
-         ("fs = [lambda x, i=i: x * i for i in range(3)]", "def predict(x):\n    return [f(x) for f in fs]", "predict(2)")),
-    Case("partial of a notebook function",
-         ("from functools import partial\ndef power(x, n):\n    return x ** n\ncube = partial(power, n=3)",
-          "def predict(x):\n    return cube(x)", "predict(2)"), has=("def power",)),
-    Case("closure from a factory",
-         ("def make(n):\n    bias = n / 2\n    def predict(x):\n        return x * n + bias\n    return predict",
-          "predict = make(3)", "predict(2)")),
-    Case("recursive closure",
-         ("def make(n):\n    def fact(k):\n        return n if k < 2 else k * fact(k - 1)\n    return fact",
-          "predict = make(1)", "predict(5)")),
-    Case("decorators, one of the notebook and one of a library",
-         ("import functools\ndef logged(f):\n    @functools.wraps(f)\n    def inner(*args):\n        return f(*args)\n"
-          "    return inner", "@functools.lru_cache\ndef slow(x):\n    return x * 10",
-          "@logged\ndef predict(x):\n    return slow(x)", "predict(4)"),
-         has=("@logged", "@functools.lru_cache")),
-    Case("decorator without wraps", ("def plus_one(f):\n    def inner(x):\n        return f(x) + 1\n    return inner",
-                                     "@plus_one\ndef predict(x):\n    return x", "predict(1)")),
-    Case("decorated by hand", ("def plus_one(f):\n    def inner(x):\n        return f(x) + 1\n    return inner",
-                               "def predict(x):\n    return x * 2", "predict = plus_one(predict)", "predict(1)")),
-    Case("classes with bases and class attributes",
-         ("class Base:\n    factor = 2\n    def apply(self, x):\n        return x * self.factor",
-          "class Model(Base):\n    factor = 3\n    def __init__(self, bias):\n        self.bias = bias\n"
-          "    def predict(self, x):\n        return super().apply(x) + self.bias", "m = Model(1)",
-          "def predict(x):\n    return m.predict(x)", "predict(5)"), has=("class Base", "class Model(Base)")),
-    Case("class attribute changed after the definition",
-         ("class Settings:\n    threshold = 0.5", "Settings.threshold = 0.7",
-          "def predict(x):\n    return x > Settings.threshold", "predict(0.6)"), has=("Settings.threshold = 0.7",)),
-    Case("method added to a class later",
-         ("class M:\n    pass", "def run(self, x):\n    return x + 1\nM.run = run\nm = M()",
-          "def predict(x):\n    return m.run(x)", "predict(1)")),
-    Case("dataclass, enum and NamedTuple",
-         ("from dataclasses import dataclass\nfrom enum import Enum\nfrom typing import NamedTuple",
-          "class Plan(Enum):\n    BASIC = 'basic'\n    PRO = 'pro'", "@dataclass\nclass Customer:\n    age: int\n"
-          "    plan: Plan = Plan.BASIC", "class Answer(NamedTuple):\n    score: float\n    plan: Plan",
-          "def predict(customer: Customer) -> Answer:\n    return Answer(customer.age / 2, customer.plan)",
-          "predict(Customer(30, Plan.PRO))")),
-    Case("defaults and annotations that name notebook objects",
-         ("LIMIT = 5\nNumber = float", "def predict(x: Number, limit=LIMIT) -> Number:\n    return min(x, limit)",
-          "LIMIT = 9", "predict(7)")),
-    Case("annotations from the future",
-         ("from __future__ import annotations", "def predict(x: Missing | None) -> Unknown:\n    return x", "predict(1)"),
-         has=("from __future__ import annotations",)),
-    Case("a cell run twice and cells out of order",
-         ("def predict(x):\n    return helper(x)", "def helper(x):\n    return x + 1", "def helper(x):\n    return x + 1",
-          "predict(1)")),
-    Case("a function redefined in a later cell",
-         ("def helper(x):\n    return 'old'", "def helper(x):\n    return 'new'", "def predict(x):\n    return helper(x)",
-          "predict(1)"), has=("'new'",), lacks=("'old'",)),
-    Case("an old class still in use",
-         ("class Shift:\n    def apply(self, x):\n        return x + 1", "shift = Shift()",
-          "class Shift:\n    def apply(self, x):\n        return x - 1", "def predict(x):\n    return shift.apply(x)",
-          "predict(1)")),
-    Case("imports of every form",
-         ("import math as m\nfrom statistics import mean as average\nfrom os.path import *\nimport os.path\n"
-          "import xml.etree.ElementTree",
-          "def predict(x):\n    import json\n    xml.etree.ElementTree.fromstring('<a/>')\n"
-          "    return [m.floor(x), average([x, 2]), basename('a/b'), json.dumps(x), os.path.join('a', 'b')]",
-          "predict(3.5)"), has=("import math as m", "from statistics import mean as average")),
-    Case("local modules that import each other",
-         ("import features\nfrom pack.inner import scale", "def predict(x):\n    return features.make(x) + scale(x)",
-          "predict(2)"),
-         files={"features.py": "import lower\ndef make(x):\n    return lower.base(x) + 1\n",
-                "lower.py": "def base(x):\n    return x * 2\n", "pack/__init__.py": "",
-                "pack/inner.py": "from . import other\ndef scale(x):\n    return x * other.K\n", "pack/other.py": "K = 7\n"}),
-    Case("magics and shell lines",
-         ("%matplotlib inline\n!echo installing\nimport matplotlib.pyplot as plt",
-          "%%time\ndef helper(x):\n    return x + 1", "%time value = helper(1)", "files = !ls",
-          "def predict(x):\n    return helper(x) + value", "print(predict(1))"), without=("matplotlib",)),
+    Case(
+        "handler in one cell, helpers in others",
+        (
+            "def double(x):\n    return 2 * x",
+            "def twice(x):\n    return double(double(x))",
+            "def unused(x):\n    return x",
+            "def predict(x):\n    return twice(x) + 1",
+            "predict(3)",
+        ),
+        has=("def double", "def twice"),
+        lacks=("unused",),
+    ),
+    Case(
+        "globals reassigned by later cells",
+        ("RATE = 1", "def predict(x):\n    return x * RATE", "RATE = 3", "predict(2)"),
+        has=("RATE = 3",),
+    ),
+    Case(
+        "lambda in a variable",
+        ("scale = lambda x: x / 4\npredict = lambda x: scale(x) + 1", "predict(2)"),
+        has=("scale = lambda x: x / 4",),
+    ),
+    Case(
+        "lambdas in a dict",
+        (
+            "steps = {'a': lambda x: x + 1, 'b': (lambda x:\n  x * 2)}",
+            "def predict(x):\n    return steps['a'](x) + steps['b'](x)",
+            "predict(5)",
+        ),
+    ),
+    Case(
+        "lambdas made in a loop",
+        (
+            "fs = [lambda x, i=i: x * i for i in range(3)]",
+            "def predict(x):\n    return [f(x) for f in fs]",
+            "predict(2)",
+        ),
+    ),
+    Case(
+        "partial of a notebook function",
+        (
+            "from functools import partial\ndef power(x, n):\n    return x ** n\ncube = partial(power, n=3)",
+            "def predict(x):\n    return cube(x)",
+            "predict(2)",
+        ),
+        has=("def power",),
+    ),
+    Case(
+        "closure from a factory",
+        (
+            "def make(n):\n    bias = n / 2\n    def predict(x):\n        return x * n + bias\n    return predict",
+            "predict = make(3)",
+            "predict(2)",
+        ),
+    ),
+    Case(
+        "recursive closure",
+        (
+            "def make(n):\n    def fact(k):\n        return n if k < 2 else k * fact(k - 1)\n    return fact",
+            "predict = make(1)",
+            "predict(5)",
+        ),
+    ),
+    Case(
+        "decorators, one of the notebook and one of a library",
+        (
+            (
+                "import functools\ndef logged(f):\n    @functools.wraps(f)\n    def inner(*args):\n        return f(*args)\n"
+                "    return inner"
+            ),
+            "@functools.lru_cache\ndef slow(x):\n    return x * 10",
+            "@logged\ndef predict(x):\n    return slow(x)",
+            "predict(4)",
+        ),
+        has=("@logged", "@functools.lru_cache"),
+    ),
+    Case(
+        "decorator without wraps",
+        (
+            "def plus_one(f):\n    def inner(x):\n        return f(x) + 1\n    return inner",
+            "@plus_one\ndef predict(x):\n    return x",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "decorated by hand",
+        (
+            "def plus_one(f):\n    def inner(x):\n        return f(x) + 1\n    return inner",
+            "def predict(x):\n    return x * 2",
+            "predict = plus_one(predict)",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "classes with bases and class attributes",
+        (
+            "class Base:\n    factor = 2\n    def apply(self, x):\n        return x * self.factor",
+            (
+                "class Model(Base):\n    factor = 3\n    def __init__(self, bias):\n        self.bias = bias\n"
+                "    def predict(self, x):\n        return super().apply(x) + self.bias"
+            ),
+            "m = Model(1)",
+            "def predict(x):\n    return m.predict(x)",
+            "predict(5)",
+        ),
+        has=("class Base", "class Model(Base)"),
+    ),
+    Case(
+        "class attribute changed after the definition",
+        (
+            "class Settings:\n    threshold = 0.5",
+            "Settings.threshold = 0.7",
+            "def predict(x):\n    return x > Settings.threshold",
+            "predict(0.6)",
+        ),
+        has=("Settings.threshold = 0.7",),
+    ),
+    Case(
+        "method added to a class later",
+        (
+            "class M:\n    pass",
+            "def run(self, x):\n    return x + 1\nM.run = run\nm = M()",
+            "def predict(x):\n    return m.run(x)",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "dataclass, enum and NamedTuple",
+        (
+            "from dataclasses import dataclass\nfrom enum import Enum\nfrom typing import NamedTuple",
+            "class Plan(Enum):\n    BASIC = 'basic'\n    PRO = 'pro'",
+            "@dataclass\nclass Customer:\n    age: int\n    plan: Plan = Plan.BASIC",
+            "class Answer(NamedTuple):\n    score: float\n    plan: Plan",
+            "def predict(customer: Customer) -> Answer:\n    return Answer(customer.age / 2, customer.plan)",
+            "predict(Customer(30, Plan.PRO))",
+        ),
+    ),
+    Case(
+        "defaults and annotations that name notebook objects",
+        (
+            "LIMIT = 5\nNumber = float",
+            "def predict(x: Number, limit=LIMIT) -> Number:\n    return min(x, limit)",
+            "LIMIT = 9",
+            "predict(7)",
+        ),
+    ),
+    Case(
+        "annotations from the future",
+        (
+            "from __future__ import annotations",
+            "def predict(x: Missing | None) -> Unknown:\n    return x",
+            "predict(1)",
+        ),
+        has=("from __future__ import annotations",),
+    ),
+    Case(
+        "a cell run twice and cells out of order",
+        (
+            "def predict(x):\n    return helper(x)",
+            "def helper(x):\n    return x + 1",
+            "def helper(x):\n    return x + 1",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "a function redefined in a later cell",
+        (
+            "def helper(x):\n    return 'old'",
+            "def helper(x):\n    return 'new'",
+            "def predict(x):\n    return helper(x)",
+            "predict(1)",
+        ),
+        has=("'new'",),
+        lacks=("'old'",),
+    ),
+    Case(
+        "an old class still in use",
+        (
+            "class Shift:\n    def apply(self, x):\n        return x + 1",
+            "shift = Shift()",
+            "class Shift:\n    def apply(self, x):\n        return x - 1",
+            "def predict(x):\n    return shift.apply(x)",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "imports of every form",
+        (
+            (
+                "import math as m\nfrom statistics import mean as average\nfrom os.path import *\nimport os.path\n"
+                "import xml.etree.ElementTree"
+            ),
+            (
+                "def predict(x):\n    import json\n    xml.etree.ElementTree.fromstring('<a/>')\n"
+                "    return [m.floor(x), average([x, 2]), basename('a/b'), json.dumps(x), os.path.join('a', 'b')]"
+            ),
+            "predict(3.5)",
+        ),
+        has=("import math as m", "from statistics import mean as average"),
+    ),
+    Case(
+        "local modules that import each other",
+        (
+            "import features\nfrom pack.inner import scale",
+            "def predict(x):\n    return features.make(x) + scale(x)",
+            "predict(2)",
+        ),
+        files={
+            "features.py": "import lower\ndef make(x):\n    return lower.base(x) + 1\n",
+            "lower.py": "def base(x):\n    return x * 2\n",
+            "pack/__init__.py": "",
+            "pack/inner.py": "from . import other\ndef scale(x):\n    return x * other.K\n",
+            "pack/other.py": "K = 7\n",
+        },
+    ),
+    Case(
+        "magics and shell lines",
+        (
+            "%matplotlib inline\n!echo installing\nimport matplotlib.pyplot as plt",
+            "%%time\ndef helper(x):\n    return x + 1",
+            "%time value = helper(1)",
+            "files = !ls",
+            "def predict(x):\n    return helper(x) + value",
+            "print(predict(1))",
+        ),
+        without=("matplotlib",),
+    ),
     Case("display in an entry", ("def predict(x):\n    display(x)\n    print(x)\n    return x", "predict(1)")),
-    Case("top-level await and an async entry",
-         ("import asyncio\nasync def fetch(x):\n    await asyncio.sleep(0)\n    return x * 2", "base = await fetch(4)",
-          "async def predict(x):\n    return base + await fetch(x)", "await predict(1)")),
+    Case(
+        "top-level await and an async entry",
+        (
+            "import asyncio\nasync def fetch(x):\n    await asyncio.sleep(0)\n    return x * 2",
+            "base = await fetch(4)",
+            "async def predict(x):\n    return base + await fetch(x)",
+            "await predict(1)",
+        ),
+    ),
     Case("a generator", ("def predict(n: int):\n    for i in range(n):\n        yield i * i", "list(predict(3))")),
-    Case("Unicode names", ("größe = 2\ndef schätze(café):\n    return café * größe",
-                           "def predict(x):\n    return schätze(x)", "predict(3)")),
-    Case("mutual recursion", ("def even(n):\n    return n == 0 or odd(n - 1)", "def odd(n):\n    return n != 0 and even(n - 1)",
-                              "def predict(n):\n    return even(n)", "predict(4)")),
-    Case("two entries that share state",
-         ("table = {i: i * i for i in range(500)}", "def predict(x: int):\n    return table[x]",
-          "def inverse(y: int):\n    return next(k for k, v in table.items() if v == y)", "predict(4), inverse(9)"),
-         deploy="predict inverse"),
-    Case("a counter that entries change",
-         ("count = 0\ndef predict(x):\n    global count\n    count += 1\n    return count", "predict(1)"),
-         warns=("changes count",)),
-    Case("a cache that entries fill", ("cache = {}\ndef predict(x: int):\n    cache[x] = x\n    return len(cache)", "predict(1)"),
-         warns=("changes cache",)),
-    Case("a relative data file",
-         ("def predict(x):\n    with open('words.txt') as f:\n        return f.read().split()[int(x)]", "predict(1)"),
-         files={"words.txt": "alpha beta gamma"}),
-    Case("NumPy and constants of odd types",
-         ("import numpy as np\nW = np.arange(6, dtype='float32').reshape(2, 3)\nINF = float('inf')\nNAMES = {'b', 'a'}\n"
-          "SIZE = range(3)", "def predict(x: np.ndarray):\n    return {'y': W @ x, 'm': min(INF, 3), 'n': sorted(NAMES), "
-          "'s': list(SIZE), 'nan': float('nan')}", "predict(np.array([1.0, 2.0, 3.0]))"), packages=("numpy",)),
-    Case("a model with a large training frame and plots",
-         ("import numpy as np, pandas as pd\nimport matplotlib.pyplot as plt\nfrom sklearn.linear_model import LinearRegression",
-          "train = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 2)), columns=['a', 'b'])\n"
-          "model = LinearRegression().fit(train, train['a'] * 2 - train['b'])", "train.plot if False else None",
-          "def predict(rows: pd.DataFrame):\n    return model.predict(rows[['a', 'b']])", "predict(train.head(4))"),
-         has=('model = _load_state("model")',), lacks=("train", "plt"), packages=("scikit-learn", "pandas"),
-         without=("matplotlib",)),
-    Case("a pipeline with a custom transformer, a notebook function and a lambda",
-         ("import numpy as np\ndef limit(X, low, high):\n    return np.clip(X, low, high)", SCALER,
-          "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer, StandardScaler\n"
-          "from sklearn.linear_model import LogisticRegression\ndef logs(X):\n    return np.log1p(X)",
-          "X = np.random.default_rng(0).random((60, 3)); y = (X[:, 0] > 0.5).astype(int)\n"
-          "model = make_pipeline(Clip(0.9), FunctionTransformer(logs), FunctionTransformer(lambda X: X * 2), "
-          "StandardScaler(), LogisticRegression()).fit(X, y)", "model.predict(X[:3])"),
-         deploy="model", has=("class Clip", "def logs", "def limit")),
-    Case("a bound method as entry",
-         ("from sklearn.tree import DecisionTreeClassifier\nclf = DecisionTreeClassifier(random_state=0).fit([[0.0], [1.0]], ['a', 'b'])",
-          "predict = clf.predict", "predict([[1.0]])"), without=("pandas",)),
-    Case("what cannot be copied is made anew", ("import threading\nlock = threading.Lock()",
-                                                "def predict(x):\n    with lock:\n        return x", "predict(1)"),
-         has=("lock = threading.Lock()",), warns=("lock",)),
-    Case("namedtuple and logger",
-         ("from collections import namedtuple\nimport logging\nPoint = namedtuple('Point', 'x y')\n"
-          "log = logging.getLogger('mine')", "def predict(x):\n    log.info('called')\n    return Point(x, 1)", "predict(2)")),
-    Case("calls inside print, loops and comprehensions",
-         ("def predict(x):\n    return x + 1", "%load_ext jupyter_deploy", "for n in (1, 2):\n    print(predict(n))\n[predict(v) for v in [5, 6]]")),
-    Case("pandas with odd dtypes",
-         ("import pandas as pd\ndf = pd.DataFrame({'i': pd.array([1, None], dtype='Int64'), 'c': pd.Categorical(['x', 'y']), "
-          "'d': pd.to_datetime(['2024-01-01', '2024-02-03']).tz_localize('UTC'), 's': ['a', None], 'f': [1.5, float('nan')], "
-          "'b': [True, False]})",
-          "def predict(rows: pd.DataFrame):\n    out = rows.copy()\n    out['year'] = rows['d'].dt.year\n"
-          "    out['code'] = rows['c'].cat.codes\n    return {'rows': out, 'types': [str(t) for t in out.dtypes]}", "predict(df)")),
-    Case("a name that hides a builtin", ("def max(a, b):\n    return 'mine'", "def predict(x):\n    return max(x, 1)", "predict(1)"),
-         has=("'mine'",)),
-    Case("a function inside if and try",
-         ("try:\n    import nosuchpackage\nexcept ImportError:\n    def helper(x):\n        # kept\n        return x + 1",
-          "def predict(x):\n    return helper(x)", "predict(1)")),
+    Case(
+        "Unicode names",
+        (
+            "größe = 2\ndef schätze(café):\n    return café * größe",
+            "def predict(x):\n    return schätze(x)",
+            "predict(3)",
+        ),
+    ),
+    Case(
+        "mutual recursion",
+        (
+            "def even(n):\n    return n == 0 or odd(n - 1)",
+            "def odd(n):\n    return n != 0 and even(n - 1)",
+            "def predict(n):\n    return even(n)",
+            "predict(4)",
+        ),
+    ),
+    Case(
+        "two entries that share state",
+        (
+            "table = {i: i * i for i in range(500)}",
+            "def predict(x: int):\n    return table[x]",
+            "def inverse(y: int):\n    return next(k for k, v in table.items() if v == y)",
+            "predict(4), inverse(9)",
+        ),
+        deploy="predict inverse",
+    ),
+    Case(
+        "a counter that entries change",
+        ("count = 0\ndef predict(x):\n    global count\n    count += 1\n    return count", "predict(1)"),
+        warns=("changes count",),
+    ),
+    Case(
+        "a cache that entries fill",
+        ("cache = {}\ndef predict(x: int):\n    cache[x] = x\n    return len(cache)", "predict(1)"),
+        warns=("changes cache",),
+    ),
+    Case(
+        "a relative data file",
+        ("def predict(x):\n    with open('words.txt') as f:\n        return f.read().split()[int(x)]", "predict(1)"),
+        files={"words.txt": "alpha beta gamma"},
+    ),
+    Case(
+        "NumPy and constants of odd types",
+        (
+            (
+                "import numpy as np\nW = np.arange(6, dtype='float32').reshape(2, 3)\nINF = float('inf')\nNAMES = {'b', 'a'}\n"
+                "SIZE = range(3)"
+            ),
+            (
+                "def predict(x: np.ndarray):\n    return {'y': W @ x, 'm': min(INF, 3), 'n': sorted(NAMES), "
+                "'s': list(SIZE), 'nan': float('nan')}"
+            ),
+            "predict(np.array([1.0, 2.0, 3.0]))",
+        ),
+        packages=("numpy",),
+    ),
+    Case(
+        "a model with a large training frame and plots",
+        (
+            "import numpy as np, pandas as pd\nimport matplotlib.pyplot as plt\nfrom sklearn.linear_model import LinearRegression",
+            (
+                "train = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 2)), columns=['a', 'b'])\n"
+                "model = LinearRegression().fit(train, train['a'] * 2 - train['b'])"
+            ),
+            "train.plot if False else None",
+            "def predict(rows: pd.DataFrame):\n    return model.predict(rows[['a', 'b']])",
+            "predict(train.head(4))",
+        ),
+        has=('model = _load_state("model")',),
+        lacks=("train", "plt"),
+        packages=("scikit-learn", "pandas"),
+        without=("matplotlib",),
+    ),
+    Case(
+        "a pipeline with a custom transformer, a notebook function and a lambda",
+        (
+            "import numpy as np\ndef limit(X, low, high):\n    return np.clip(X, low, high)",
+            SCALER,
+            (
+                "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer, StandardScaler\n"
+                "from sklearn.linear_model import LogisticRegression\ndef logs(X):\n    return np.log1p(X)"
+            ),
+            (
+                "X = np.random.default_rng(0).random((60, 3)); y = (X[:, 0] > 0.5).astype(int)\n"
+                "model = make_pipeline(Clip(0.9), FunctionTransformer(logs), FunctionTransformer(lambda X: X * 2), "
+                "StandardScaler(), LogisticRegression()).fit(X, y)"
+            ),
+            "model.predict(X[:3])",
+        ),
+        deploy="model",
+        has=("class Clip", "def logs", "def limit"),
+    ),
+    Case(
+        "a bound method as entry",
+        (
+            "from sklearn.tree import DecisionTreeClassifier\nclf = DecisionTreeClassifier(random_state=0).fit([[0.0], [1.0]], ['a', 'b'])",
+            "predict = clf.predict",
+            "predict([[1.0]])",
+        ),
+        without=("pandas",),
+    ),
+    Case(
+        "what cannot be copied is made anew",
+        (
+            "import threading\nlock = threading.Lock()",
+            "def predict(x):\n    with lock:\n        return x",
+            "predict(1)",
+        ),
+        has=("lock = threading.Lock()",),
+        warns=("lock",),
+    ),
+    Case(
+        "namedtuple and logger",
+        (
+            (
+                "from collections import namedtuple\nimport logging\nPoint = namedtuple('Point', 'x y')\n"
+                "log = logging.getLogger('mine')"
+            ),
+            "def predict(x):\n    log.info('called')\n    return Point(x, 1)",
+            "predict(2)",
+        ),
+    ),
+    Case(
+        "calls inside print, loops and comprehensions",
+        (
+            "def predict(x):\n    return x + 1",
+            "%load_ext jupyter_deploy",
+            "for n in (1, 2):\n    print(predict(n))\n[predict(v) for v in [5, 6]]",
+        ),
+    ),
+    Case(
+        "pandas with odd dtypes",
+        (
+            (
+                "import pandas as pd\ndf = pd.DataFrame({'i': pd.array([1, None], dtype='Int64'), 'c': pd.Categorical(['x', 'y']), "
+                "'d': pd.to_datetime(['2024-01-01', '2024-02-03']).tz_localize('UTC'), 's': ['a', None], 'f': [1.5, float('nan')], "
+                "'b': [True, False]})"
+            ),
+            (
+                "def predict(rows: pd.DataFrame):\n    out = rows.copy()\n    out['year'] = rows['d'].dt.year\n"
+                "    out['code'] = rows['c'].cat.codes\n    return {'rows': out, 'types': [str(t) for t in out.dtypes]}"
+            ),
+            "predict(df)",
+        ),
+    ),
+    Case(
+        "a name that hides a builtin",
+        ("def max(a, b):\n    return 'mine'", "def predict(x):\n    return max(x, 1)", "predict(1)"),
+        has=("'mine'",),
+    ),
+    Case(
+        "a function inside if and try",
+        (
+            "try:\n    import nosuchpackage\nexcept ImportError:\n    def helper(x):\n        # kept\n        return x + 1",
+            "def predict(x):\n    return helper(x)",
+            "predict(1)",
+        ),
+    ),
 ]
 
 

@@ -153,7 +153,9 @@ COLUMNS = {
     "category of days": pd.Series(pd.Categorical(pd.to_datetime(["2020-01-01", "2020-01-02"]))),
     "datetime": pd.Series(pd.to_datetime(["2020-01-01", None])),
     "datetime[s]": pd.Series(np.array(["2020-01-01", "1000-01-01"], "datetime64[s]")),
-    "datetime[ns]": pd.Series(pd.to_datetime(["2020-01-01T00:00:00.000000001", "2020-01-02"], format="ISO8601").as_unit("ns")),
+    "datetime[ns]": pd.Series(
+        pd.to_datetime(["2020-01-01T00:00:00.000000001", "2020-01-02"], format="ISO8601").as_unit("ns")
+    ),
     "datetime, Berlin": pd.Series(pd.to_datetime(["2020-01-01", "2020-07-01"]).tz_localize("Europe/Berlin")),
     "datetime, UTC": pd.Series(pd.to_datetime(["2020-01-01", None]).tz_localize("UTC")),
     "datetime, offset": pd.Series(pd.to_datetime(["2020-01-01", None]).tz_localize(dt.timezone(dt.timedelta(hours=2)))),
@@ -317,7 +319,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("value", "text"), REFUSED, ids=lambda value: value_id(value))
+@pytest.mark.parametrize(("value", "text"), REFUSED, ids=lambda value: type(value).__name__)
 def test_what_cannot_travel_is_refused_with_its_name(value, text):
     with pytest.raises(CaptureError, match=f"(?s)argument 'x'.*{text}"):
         travel(value)
@@ -348,8 +350,15 @@ def test_results_are_described(annotation, results, expected):
 
 
 JSON_LIKE = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -361,7 +370,13 @@ def test_any_plain_structure_comes_back_as_it_was(value):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.floats(width=32), st.integers(-128, 127), st.datetimes(), st.sampled_from("uvw")), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.floats(width=32), st.integers(-128, 127), st.datetimes(), st.sampled_from("uvw")),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_any_frame_comes_back_as_it_was(rows):
     f, i, d, c = zip(*rows, strict=True)
     frame = pd.DataFrame(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import io
 import math
 import pickle
@@ -27,28 +27,39 @@ def round_trip(value: Any, folder: Path) -> tuple[str, Any]:
 
 
 def item_of(written: StateValue) -> StateItem:
-    return StateItem("value", f"value{next(iter(written.files))}", written.format, written.type, written.size, "",
-                     written.globals)
+    return StateItem(
+        "value", f"value{next(iter(written.files))}", written.format, written.type, written.size, "", written.globals
+    )
 
 
-@pytest.mark.parametrize(("value", "format_"), [
-    ({"a": [1, 2.5, None, True, "é"]}, "json"),
-    (list(range(1000)), "json"),
-    ({1: "number keys"}, "pickle"),
-    ((1, 2), "pickle"),
-    ([1.0, math.inf], "pickle"),
-    (datetime.date(2024, 1, 2), "pickle"),
-    ({"x": {1, 2, 3}}, "pickle"),
-])
+@pytest.mark.parametrize(
+    ("value", "format_"),
+    [
+        ({"a": [1, 2.5, None, True, "é"]}, "json"),
+        (list(range(1000)), "json"),
+        ({1: "number keys"}, "pickle"),
+        ((1, 2), "pickle"),
+        ([1.0, math.inf], "pickle"),
+        (dt.date(2024, 1, 2), "pickle"),
+        ({"x": {1, 2, 3}}, "pickle"),
+    ],
+)
 def test_plain_values(value: Any, format_: str, tmp_path: Path) -> None:
     found, back = round_trip(value, tmp_path)
     assert (found, back) == (format_, value)
 
 
-@pytest.mark.parametrize("value", [
-    np.arange(12.0).reshape(3, 4), np.array(["a", "bc"]), np.array(3), np.zeros((2, 2), dtype="float16", order="F"),
-    np.array(["2024-01-01"], dtype="datetime64[D]"),
-], ids=lambda value: str(value.dtype))
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(12.0).reshape(3, 4),
+        np.array(["a", "bc"]),
+        np.array(3),
+        np.zeros((2, 2), dtype="float16", order="F"),
+        np.array(["2024-01-01"], dtype="datetime64[D]"),
+    ],
+    ids=lambda value: str(value.dtype),
+)
 def test_arrays_are_mapped_and_can_be_written_to(value: Any, tmp_path: Path) -> None:
     found, back = round_trip(value, tmp_path)
     assert found == "npy"
@@ -57,11 +68,17 @@ def test_arrays_are_mapped_and_can_be_written_to(value: Any, tmp_path: Path) -> 
     back[...] = back[...]
 
 
-@pytest.mark.parametrize("frame", [
-    pd.DataFrame({"i": pd.array([1, None], dtype="Int64"), "c": pd.Categorical(["x", "y"]), "f": [0.5, math.nan]}),
-    pd.DataFrame({"d": pd.to_datetime(["2024-01-01", "2024-01-02"]).tz_localize("Europe/Berlin")}, index=["a", "b"]),
-    pd.DataFrame({"s": ["text", None]}),
-], ids=["nullable", "zones", "text"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"i": pd.array([1, None], dtype="Int64"), "c": pd.Categorical(["x", "y"]), "f": [0.5, math.nan]}),
+        pd.DataFrame(
+            {"d": pd.to_datetime(["2024-01-01", "2024-01-02"]).tz_localize("Europe/Berlin")}, index=["a", "b"]
+        ),
+        pd.DataFrame({"s": ["text", None]}),
+    ],
+    ids=["nullable", "zones", "text"],
+)
 def test_frames(frame: pd.DataFrame, tmp_path: Path) -> None:
     found, back = round_trip(frame, tmp_path)
     assert found == "arrow"
@@ -100,8 +117,13 @@ def test_an_estimator_predicts_the_same_from_its_mapped_buffers(tmp_path: Path) 
 
 def test_tensors_travel_without_the_frameworks_own_pickle(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    value = {"w": torch.arange(6.0).reshape(2, 3), "h": torch.ones(4, dtype=torch.bfloat16), "e": torch.zeros(0, 3),
-             "p": torch.nn.Parameter(torch.ones(2)), "s": torch.tensor(5)}
+    value = {
+        "w": torch.arange(6.0).reshape(2, 3),
+        "h": torch.ones(4, dtype=torch.bfloat16),
+        "e": torch.zeros(0, 3),
+        "p": torch.nn.Parameter(torch.ones(2)),
+        "s": torch.tensor(5),
+    }
     written = serialise(value, lambda _: None)
     assert [name for _, name in written.globals] == ["rebuild_tensor"]
     _, back = round_trip(value, tmp_path)
