@@ -19,7 +19,7 @@ from jupyter_deploy.capture.origin import classify
 from jupyter_deploy.errors import RequirementError
 from jupyter_deploy.requirements.distributions import Distribution, Requirements, describe, read_metadata
 
-RUNTIME = ("fastapi", "httptools", "orjson", "uvicorn", "uvloop")
+RUNTIME = ("httptools", "orjson", "uvloop")
 """What `jupyter_deploy/runtime` imports beyond the standard library."""
 
 

@@ -144,7 +144,7 @@ def refuse_element(
     for position, value in enumerate(values):
         try:
             convert([value])
-        except InvalidInput as error:  # noqa: PERF203 - only run once something is wrong
+        except InvalidInput as error:
             return InvalidInput(f"{locate(position)}{error.field}", error.expected, error.found)
         except FAILURES:
             return InvalidInput(locate(position), expected, name_found(value))

@@ -32,7 +32,7 @@ def compile_union(spec: TypeSpec, compile_: Compile) -> Decoder:
         for decode_one in decoders:
             try:
                 return decode_one(value, field)
-            except InvalidInput as error:  # noqa: PERF203 - that is how an alternative says no
+            except InvalidInput as error:
                 # an error inside a value tells more than one about the whole
                 deepest = max(deepest, error, key=lambda each: len(each.field))
         raise deepest

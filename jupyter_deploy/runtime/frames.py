@@ -174,7 +174,7 @@ def _compile_refuse(spec: TypeSpec, compile_: Compile) -> Callable[[Columns, str
         for column, convert, values in zip(spec["columns"], converts, columns, strict=True):
             try:
                 convert(values)
-            except FAILURES:  # noqa: PERF203 - only run once something is wrong
+            except FAILURES:
                 name = column["name"]
                 return refuse_element(convert, values, lambda row: f"{field}[{row}].{name}", column_name(column))  # noqa: B023 - called at once
         return InvalidInput(field, spec_name(spec), "values that do not fit together")

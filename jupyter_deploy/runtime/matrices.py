@@ -120,7 +120,7 @@ def _plain_frame(frame: Any) -> list[dict[str, Any]]:
     for name in frame.columns:
         try:
             columns.append(plain_column(frame[name]))
-        except CannotEncode as error:  # noqa: PERF203 - the error names the column
+        except CannotEncode as error:
             raise error.inside(plain_key(name)) from None
     if not columns:
         return [{} for _ in range(len(frame))]

@@ -252,6 +252,6 @@ class FormDecoder:
         for number, request in enumerate(requests):
             try:
                 arguments.append(self.decode({**(params or {}), **request}))
-            except InvalidInput as error:  # noqa: PERF203 - the number of the request belongs into the error
+            except InvalidInput as error:
                 raise InvalidInput(f"{field}[{number}].{error.field}", error.expected, error.found) from error
         return Calls(tuple(arguments), many=True)

@@ -27,7 +27,7 @@ answer = {
     "installed": sorted(one.name for one in importlib.metadata.distributions()),
     "here": sklearn.__file__.startswith(sys.path[-1]),
     "libs": "numpy.libs" in maps,
-    "missing": missing("matplotlib", "pandas", "pip", "fastapi"),
+    "missing": missing("matplotlib", "pandas", "pip", "IPython"),
 }
 """
 MISSING = """
@@ -64,7 +64,7 @@ def test_a_model_predicts_in_an_environment_that_holds_nothing_else(tmp_path: Pa
     assert found["version"]
     assert found["here"]
     assert found["libs"]
-    assert found["missing"] == ["matplotlib", "pandas", "pip", "fastapi"]
+    assert found["missing"] == ["matplotlib", "pandas", "pip", "IPython"]
     assert found["installed"] == sorted(one.name for one in requirements.distributions)
 
 
