@@ -84,7 +84,8 @@ def show_contents(done: dict[str, Any]) -> None:
     """Say what went along, and why."""
     heading("What went along, and why")
     code = sorted(done["code"], key=lambda one: one["kind"] == "import")
-    columns("code", ((one["name"], one["cell"] or one["kind"], one["reason"]) for one in code))
+    columns("code", ((one["name"], one["cell"] or one["kind"],
+                      "what you deploy" if one["reason"] == one["name"] else one["reason"]) for one in code))
     columns("values", ((one["name"], format_size(one["size"]), one["reason"]) for one in done["state"]))
     columns("files", ((one["path"], format_size(one["size"]), "beside the notebook; the code imports it")
                       for one in done["files"]))
@@ -103,7 +104,7 @@ def show_contents(done: dict[str, Any]) -> None:
 def show_table(opening: str, rows: list[dict[str, Any]], closing: str) -> None:
     """Show the first of many records."""
     text = f"{opening}{json.dumps(rows[0], ensure_ascii=False)}, … {len(rows) - 1} more{closing}"
-    for line in textwrap.wrap(text, 84, subsequent_indent=" " * len(opening)):
+    for line in textwrap.wrap(text, 84, subsequent_indent="  ", break_on_hyphens=False):
         row("", line)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_deploy.capture.schema import write_argument
 from jupyter_deploy.errors import ServiceError, UsageError
 from jupyter_deploy.metrics import Sample
-from jupyter_deploy.recipe import Release
+from jupyter_deploy.recipe import Release, count
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
 from jupyter_deploy.runtime.encode import encode
 from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest
@@ -47,8 +47,8 @@ class Metrics:
         """Seconds within which `share` of the window's requests were answered."""
         counts: dict[float, int] = {}
         for sample in self.samples:
-            for bound, count in sample.latency.items():
-                counts[bound] = counts.get(bound, 0) + count
+            for bound, number in sample.latency.items():
+                counts[bound] = counts.get(bound, 0) + number
         return Sample(0, 1, self.requests, self.errors, counts).quantile(share)
 
     def __repr__(self) -> str:
@@ -56,8 +56,8 @@ class Metrics:
         if last is None:
             return f"{self.name}: no samples yet"
         shares = ", ".join(f"p{share * 100:.0f} {_milliseconds(self.quantile(share))}" for share in (0.5, 0.95, 0.99))
-        return (f"{self.name}, last {WINDOW // 60} min: {self.requests} requests, {self.errors} errors, {shares}; "
-                f"{last.workers} workers, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
+        return (f"{self.name}, last {WINDOW // 60} min: {count(self.requests, 'request')}, {count(self.errors, 'error')}, "
+                f"{shares}; {count(last.workers, 'worker')}, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
 
 
 class Endpoint:

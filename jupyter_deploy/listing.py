@@ -29,7 +29,7 @@ def format_status(status: Status) -> str:
         proof = version.proof or {}
         proven = f"{proof.get('equal', 0)} of {proof.get('calls', 0)} golden calls equal" if proof else "no proof kept"
         lines.append(f" {mark} {version.number:>3}  {version.version}  {_moment(version.deployed_at)}  {proven}")
-    lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<10} {event['text']}"
+    lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<12} {event['text']}"
                                for event in status.events[-10:])]
     return "\n".join(lines)
 
