@@ -123,7 +123,7 @@ def test_refusals_say_what_to_do(cells: tuple[str, ...], line: str, message: str
 
 def test_a_different_answer_blocks_the_release(notebook: LiveNotebook) -> None:
     notebook.run("import os", "def predict(x):\n    return os.getpid()", "predict(1)")
-    with pytest.raises(CellFailed, match=r"0 of 1 golden calls[\s\S]*predict \(cell \[") as failure:
+    with pytest.raises(CellFailed, match=r"0 of 1 golden call[\s\S]*predict \(cell \[") as failure:
         notebook.deploy("predict --name differs")
     assert "answer" in str(failure.value)
     assert "differs" not in nbdeploy("ls").stdout
@@ -133,7 +133,7 @@ def test_a_failed_release_leaves_the_running_version(notebook: LiveNotebook) -> 
     notebook.run(PREDICT, "predict(1)")
     url = notebook.deploy("predict --name stays")["url"]
     notebook.run("import os", "def predict(x):\n    return os.getpid()", "predict(1)")
-    with pytest.raises(CellFailed, match="golden calls"):
+    with pytest.raises(CellFailed, match="0 of 1 golden call equal"):
         notebook.deploy("predict --name stays")
     assert post(f"{url}/predict", {"x": 1}) == 2
 
