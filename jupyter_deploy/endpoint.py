@@ -7,7 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_deploy.capture.schema import write_argument
 from jupyter_deploy.errors import ServiceError, UsageError
+from jupyter_deploy.listing import format_logs
 from jupyter_deploy.metrics import Sample
 from jupyter_deploy.recipe import Release, count
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
@@ -54,10 +55,20 @@ class Metrics:
     def __repr__(self) -> str:
         last = self.samples[-1] if self.samples else None
         if last is None:
-            return f"{self.name}: no samples yet"
+            return f"{self.name}: no figures yet; they come once a second"
         shares = ", ".join(f"p{share * 100:.0f} {_milliseconds(self.quantile(share))}" for share in (0.5, 0.95, 0.99))
-        return (f"{self.name}, last {WINDOW // 60} min: {count(self.requests, 'request')}, {count(self.errors, 'error')}, "
-                f"{shares}; {count(last.workers, 'worker')}, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
+        answered = f"{count(self.requests, 'request')}, {count(self.errors, 'error')}"
+        return (f"{self.name}, last {WINDOW // 60} min: {answered}, {shares}; "
+                f"{count(last.workers, 'worker')}, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
+
+
+class Logs(tuple[dict[str, Any], ...]):
+    """Log records; shows itself one a line."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return format_logs(self)
 
 
 class Endpoint:
@@ -105,10 +116,12 @@ class Endpoint:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
             text = _error_text(error.read())
-            raise ServiceError(f"{chosen.name} answered {error.code}: {text}", where=self.url) from None
+            advice = f"%deploy --logs {self.name} has the traceback" if error.code == 500 else None
+            raise ServiceError(f"{chosen.name} answered {error.code}: {text}", where=self.url, advice=advice) from None
         except urllib.error.URLError as error:
+            verb = "--start" if self.status.state == "stopped" else "--logs"
             raise ServiceError(f"{self.name} does not answer: {error.reason}", where=self.url,
-                               advice=f"%deploy --logs {self.name} shows why") from None
+                               advice=f"it is {self.status.state}: %deploy {verb} {self.name}") from None
 
     def _manifest(self) -> Manifest:
         if self.release is not None:
@@ -139,9 +152,9 @@ class Endpoint:
         with closing(open_registry(registry_path())) as registry:
             return Metrics(self.name, tuple(list_samples(registry, self.name, time.time() - WINDOW)))
 
-    def logs(self, lines: int = 50) -> Iterator[dict[str, Any]]:
+    def logs(self, lines: int = 50) -> Logs:
         """Give its last log records."""
-        return self._target.logs(self.name, lines=lines)
+        return Logs(self._target.logs(self.name, lines=lines))
 
     def rollback(self, version: str | None = None) -> Endpoint:
         """Make the version before (or `version`) live."""
@@ -211,7 +224,9 @@ def _milliseconds(seconds: float | None) -> str:
 def _error_text(body: bytes) -> str:
     try:
         error = json.loads(body)["error"]
-        return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+        if not isinstance(error, dict):
+            return str(error)
+        return str(error.get("message", error)) + (f": {error['id']}" if "id" in error else "")
     except (ValueError, KeyError, TypeError):
         return body.decode("utf-8", "replace")[:500]
 

@@ -28,7 +28,8 @@ class DeployError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        text = self.message if self.where is None else f"{self.message} ({self.where})"
+        gap = "\n\n" if "\n" in self.message else " "
+        text = self.message if self.where is None else f"{self.message}{gap}({self.where})"
         return text if self.advice is None else f"{text}\n  → {self.advice}"
 
     def _render_traceback_(self) -> list[str]:

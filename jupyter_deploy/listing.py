@@ -43,7 +43,7 @@ def format_record(record: dict[str, Any]) -> str:
     """Lay out one log record."""
     place = record.get("cell") or record.get("where")
     entry = f"{record['entry']}: " if "entry" in record else ""
-    text = f"{record.get('time', '')} {record.get('level', '')!s:<7} {entry}{record.get('message', '')}"
+    text = f"{record.get('time', '')} {record.get('level', '')!s:<7} {entry}{str(record.get('message', '')).rstrip()}"
     text += f" ({place})" if place else ""
     text += f" [{record['error_id']}]" if "error_id" in record else ""
     if "traceback" in record:

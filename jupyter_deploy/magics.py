@@ -17,7 +17,7 @@ from jupyter_deploy.capture.kernel import Kernel, read_kernel
 from jupyter_deploy.capture.magics import clean_source
 from jupyter_deploy.capture.recorder import WATCH, Recorder
 from jupyter_deploy.endpoint import Endpoint, Metrics, find_endpoint
-from jupyter_deploy.errors import DeployError, UsageError
+from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import Parser, add_deploy_options, read_deploy_options
 from jupyter_deploy.recipe import DeployOptions, deploy, make_plan, package
@@ -107,11 +107,16 @@ class DeployMagics(Magics):
                 return _do_verb(verb, getattr(arguments, verb), arguments.target)
         names = tuple(arguments.names)
         if cell is not None:
-            self.shell.run_cell(cell).raise_error()
+            self._run(cell)
             names = names or _functions_of(cell, self.shell)
         options = _override(read_deploy_options(arguments, names))
         kernel = read_kernel(self.shell, document=_document(self.shell), ids=self._ids)
         return self._dry_run(kernel, options) if arguments.dry_run else self._go_live(kernel, options)
+
+    def _run(self, cell: str) -> None:
+        """Run the cell under `%%deploy`; IPython shows an error itself."""
+        if not self.shell.run_cell(cell).success:
+            raise CaptureError("the cell failed, so nothing was deployed", advice="mend the cell and run it again")
 
     def _dry_run(self, kernel: Kernel, options: DeployOptions) -> None:
         packaged = package(kernel, options.capture, _print_stage, self.recorder)

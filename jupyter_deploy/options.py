@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from typing import Any, NoReturn
 
 from jupyter_deploy.capture.capture import CaptureOptions
@@ -17,7 +18,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the arguments."""
-        raise UsageError(message, advice=f"{self.prog} --help lists the options")
+        raise UsageError(message, advice=self._advise(message))
+
+    def _advise(self, message: str) -> str:
+        unknown = next(iter(message.partition("unrecognized arguments: ")[2].split()), "")
+        if near := difflib.get_close_matches(unknown, self._option_string_actions, n=1):
+            return f"did you mean {near[0]}?"
+        if unknown and not unknown.startswith("-"):
+            return "put an expression in quotes: --example 'predict(df.head(3))'"
+        return f"{self.prog} --help lists the options"
 
 
 def add_deploy_options(parser: argparse.ArgumentParser) -> None:

@@ -103,6 +103,8 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
     started = time.perf_counter()
     target = find_target(options.target)
     build_options(target, options.settings)  # wrong use shows before anything is done
+    if options.capture.name is not None:
+        check_name(options.capture.name)
     target.prepare()
     packaged = package(kernel, options.capture, report, recorder)
     check_name(packaged.capture.name)
@@ -159,7 +161,7 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
 def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: DeployOptions, report: Report) -> Proof:
     with _stage(report, "prove") as said:
         proof = prove(packaged.bundle.folder, packaged.bundle.manifest, candidate.url, api_key=options.api_key)
-        said.append(f"{proof.equal} of {count(proof.calls, 'golden call')} equal")
+        said.append(f"{proof.equal} of {proof.calls} golden calls equal")
     if not proof.holds:
         raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200))
     return proof
@@ -201,7 +203,7 @@ def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Pla
 def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) -> Exception:
     """Say where service and notebook differ, with the tracebacks of calls that failed in the service."""
     failures = [record for record in log if record.get("error_id") in proof.error_ids]
-    figures = f"{proof.equal} of {count(proof.calls, 'golden call')} equal"
+    figures = f"{proof.equal} of {proof.calls} golden calls equal"
     parts = [
         f"the packaged service does not answer what the notebook answered: {figures}, so nothing was deployed",
         table(proof.differences),
@@ -209,10 +211,12 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) 
     for one in failures[:3]:
         place = one.get("cell") or one.get("where")
         parts.append(f"{one.get('entry')} failed ({place}):\n{one.get('traceback', '').strip()}")
+    parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),
-        advice="the bundle is kept there for inspection; what was live before still is",
+        advice="random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
+        "The bundle is kept for inspection; what was live before still is",
     )
     for one in failures:
         if missing := _MISSING.search(str(one.get("traceback", ""))):
