@@ -45,9 +45,8 @@ def main() -> int:
     row("proof", f"{proof['equal']} of {proof['calls']} golden calls equal: in a clean environment and over HTTP, "
                  "the service")
     row("", "answered exactly what the notebook answered")
-    stages = ", ".join(f"{one['name']} {one['seconds']:.1f}" for one in done["stages"])
-    row("time", f"{done['seconds']:.1f} s from %deploy to live ({stages})")
-    row("", f"{seconds:.1f} s in all, with starting a kernel and training the model")
+    row("time", f"{done['seconds']:.1f} s from %deploy to live; {seconds:.1f} s in all, with starting a kernel and training")
+    row("", "; ".join(f"{one['name']} {one['seconds']:.2f} s" for one in done["stages"]))
 
     heading("Call it")
     row("POST", f"{done['url']}/predict")
@@ -68,9 +67,9 @@ def main() -> int:
 
 
 def call(done: dict[str, Any]) -> tuple[dict[str, Any], int, Any]:
-    """Make the first golden call over HTTP; gives the request, the status and the answer."""
+    """Make the notebook's first golden call over HTTP; gives the request, the status and the answer."""
     bundle = Path(done["bundle"])
-    golden = json.loads((bundle / read_manifest(bundle).golden[0].file).read_bytes())
+    golden = json.loads((bundle / read_manifest(bundle).golden[-1].file).read_bytes())
     request = urllib.request.Request(f"{done['url']}/predict", json.dumps(golden["request"]).encode(),
                                      {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as response:
@@ -89,8 +88,8 @@ def show_contents(done: dict[str, Any]) -> None:
     columns("values", ((one["name"], format_size(one["size"]), one["reason"]) for one in done["state"]))
     columns("files", ((one["path"], format_size(one["size"]), "beside the notebook; the code imports it")
                       for one in done["files"]))
-    columns("calls", ((one["entry"], one["source"], "what the notebook answered there, the service must answer")
-                      for one in done["golden"]))
+    columns("calls", ((one["entry"], one["source"], "the service must answer what the notebook did")
+                      for one in reversed(done["golden"])))
 
     heading("Which packages it needs, and why")
     wanted = [one for one in done["packages"] if not one["reason"].startswith("required by")]

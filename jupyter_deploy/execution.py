@@ -176,7 +176,7 @@ def _describe_failure(error: Any, run: Run) -> DeployError:
         return ExecutionFailed("the notebook's kernel does not have nbdeploy", where=str(run.notebook),
                                advice="install it in the kernel's environment: python -m pip install nbdeploy")
     kept = f"the executed notebook is {run.output}" if run.output else "keep the executed notebook with --output FILE"
-    if str(error.source).startswith("%deploy") or "jupyter_deploy" in "".join(error.traceback):
+    if any(name == kind.__name__ for kind in DeployError.__subclasses__()):
         return ExecutionFailed(f"{name}: {error.evalue}")
     trace = "\n".join(error.traceback)
     return ExecutionFailed(f"cell [{error.exec_count}] failed: {name}: {error.evalue}\n{trace}",

@@ -15,6 +15,7 @@ from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import decode
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
 from jupyter_deploy.runtime.manifest import Parameter, TypeSpec
+from jupyter_deploy.runtime.matrices import is_default_index
 
 Call = tuple[Sequence[Any], Mapping[str, Any]]
 """The positional and the keyword arguments of a golden call."""
@@ -172,22 +173,23 @@ def value_to_request(parameters: Sequence[Parameter], arguments: Mapping[str, An
 def write_argument(spec: TypeSpec, value: Any) -> Any:
     """Write a value as JSON; a frame or a series with an index of its own takes the form that carries it.
 
-    The index of a frame is left out where the service takes none (raises `CannotEncode`).
+    An index is left out where it only counts the rows, and where the service takes none (raises `CannotEncode`).
     """
     if value is None or spec["kind"] == "optional":
         return to_json(value) if value is None else write_argument(spec["of"], value)
     if spec["kind"] == "series" and spec.get("labels"):
         return dict(zip(spec["labels"], to_json(value), strict=True))
-    if spec["kind"] == "series" and spec.get("index"):
+    index = spec.get("index") if spec["kind"] in ("frame", "series") else None
+    if index is None or (is_default_index(value.index) and not index.get("required")):
+        return to_json(value.reset_index(drop=True) if spec["kind"] == "frame" else value)
+    if spec["kind"] == "series":
         return {"index": to_json(value.index), "data": to_json(value)}
-    if spec["kind"] == "frame" and spec.get("index"):
-        columns = [to_json(value.iloc[:, number]) for number in range(value.shape[1])]
-        return {
-            "columns": [column["name"] for column in spec["columns"]],
-            "index": to_json(value.index),
-            "data": [list(row) for row in zip(*columns, strict=True)],
-        }
-    return to_json(value.reset_index(drop=True) if spec["kind"] == "frame" else value)
+    columns = [to_json(value.iloc[:, number]) for number in range(value.shape[1])]
+    return {
+        "columns": [str(name) for name in value.columns],
+        "index": to_json(value.index),
+        "data": [list(row) for row in zip(*columns, strict=True)],
+    }
 
 
 def find_class(path: str) -> Any:

@@ -267,6 +267,18 @@ def test_calls_with_different_frames_are_joined():
     assert b["categories"] == ["x", "y"]
 
 
+def test_frames_that_only_count_their_rows_come_back_so():
+    """Of a table's head the index counts rows; of some of its rows it says which they were."""
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0]})
+    some = frame.set_axis([7, 3, 5])
+    parameters = infer_parameters(lambda rows: rows, [((frame,), {}), ((some,), {})])
+    decode = compile_type_decoder(parameters[0].type)
+    for one in (frame, some):
+        back = decode(value_to_request(parameters, {"rows": one})["rows"], "rows")
+        assert type(back.index) is type(one.index)
+        pd.testing.assert_frame_equal(back, one)
+
+
 def test_frames_of_different_columns_are_alternatives():
     def served(rows):
         pass
