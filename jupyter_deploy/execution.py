@@ -156,7 +156,7 @@ def _execute(document: Any, run: Run, fallback: Path) -> None:
     except Exception as error:
         if type(error).__name__ == "NoSuchKernel":
             raise NotebookError(
-                f"there is no kernel {error}", where=str(run.notebook),
+                f"there is no kernel named {getattr(error, 'name', run.kernel)!r}", where=str(run.notebook),
                 advice="jupyter kernelspec list shows those there are; choose one with --kernel") from error
         raise
 
