@@ -29,6 +29,8 @@ MOST = 8
 """Golden calls kept for an entry."""
 ROWS = 20
 """Rows kept of a table in a golden call found in a cell: enough to prove, small enough to read."""
+WIDTH = 4096
+"""Numbers in a single row that is kept whole: half a feature vector is not a shorter one, but a wrong one."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,7 @@ def shorten(site: CallSite) -> CallSite:
 
     def cut(value: Any) -> Any:
         nonlocal changed
-        tall = getattr(value, "shape", None)
-        if isinstance(value, list):
-            tall = (len(value),)
-        if isinstance(tall, tuple) and tall and isinstance(tall[0], int) and tall[0] > ROWS:
+        if _is_tall(value):
             changed = True
             return value.iloc[:ROWS] if hasattr(value, "iloc") else value[:ROWS]
         return value
@@ -128,6 +127,18 @@ def shorten(site: CallSite) -> CallSite:
     args = tuple(cut(value) for value in site.args)
     kwargs = {name: cut(value) for name, value in site.kwargs.items()}
     return CallSite(args, kwargs, f"{site.source} (first {ROWS} rows)" if changed else site.source)
+
+
+def _is_tall(value: Any) -> bool:
+    """Whether a value is a table, or a column, of more rows than are kept."""
+    shape = (len(value),) if isinstance(value, list) else getattr(value, "shape", None)
+    if not (isinstance(shape, tuple) and shape and isinstance(shape[0], int)) or shape[0] <= ROWS:
+        return False
+    return len(shape) > 1 or shape[0] > WIDTH or not any(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) or getattr(value, "shape", None) == ()
 
 
 def select(function: Callable[..., Any], sites: Sequence[CallSite]) -> list[CallSite]:
