@@ -23,7 +23,11 @@ _VALUE = re.compile(
     """,
     re.VERBOSE,
 )
-_VALUE_BYTES = re.compile(_VALUE.pattern.encode(), re.VERBOSE)
+# In a pickle the byte before a text is its length, which may happen to be a letter.
+_VALUE_BYTES = re.compile(_VALUE.pattern.replace(r"\b", r"(?<![A-Za-z0-9_]{2})").encode(), re.VERBOSE)
+_MARKS = (b"AKIA", b"sk-", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"glpat-", b"hf_", b"xox", b"AIza", b"eyJ",
+          b"PRIVATE KEY", b"://")
+"""What is in everything that `_VALUE` matches: to look for these first is many times faster in a large model."""
 
 
 def is_secret(name: str, value: object) -> bool:
@@ -55,5 +59,7 @@ def find_secrets(value: object, path: str) -> Iterator[str]:
 
 def find_secret_bytes(data: bytes) -> str | None:
     """Give the beginning of the first thing in `data` that has the form of a credential."""
+    if not any(mark in data for mark in _MARKS):
+        return None
     found = _VALUE_BYTES.search(data)
     return None if found is None else found.group()[:8].decode("ascii", "replace") + "…"

@@ -1,0 +1,36 @@
+"""What looks like a credential, in text and inside a pickled value."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from jupyter_deploy.capture.secrets import find_secret_bytes, looks_secret
+
+LETTERS = "0123456789ABCDEFGHIJabcdefghij" * 2
+SECRETS = [
+    "AKIA" + LETTERS[:16],
+    "sk-" + LETTERS[:24],
+    *(f"gh{kind}_{LETTERS[:36]}" for kind in "pousr"),
+    "glpat-" + LETTERS[:20],
+    "hf_" + LETTERS[:34],
+    *(f"xox{kind}-{LETTERS[:20]}" for kind in "abprs"),
+    "AIza" + LETTERS[:35],
+    f"eyJ{LETTERS[:20]}.eyJ{LETTERS[:20]}.{LETTERS[:20]}",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "postgresql://me:pass@db/prices",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_credentials_are_found(text: str) -> None:
+    assert looks_secret(f"it is {text} indeed")
+    shown = find_secret_bytes(pickle.dumps({"weights": bytes(1000), "text": text}))
+    assert shown == f"{text[:8]}…"
+
+
+@pytest.mark.parametrize("text", ["", "a risk-averse customer", "https://example.org/prices", "the key of eyJ"])
+def test_other_text_is_not(text: str) -> None:
+    assert not looks_secret(text)
+    assert find_secret_bytes(pickle.dumps([text])) is None
