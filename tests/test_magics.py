@@ -39,7 +39,7 @@ def test_versions_roll_back_and_stop(notebook: LiveNotebook) -> None:
     notebook.run("%deploy --rollback two")
     assert post(f"{url}/predict", {"x": 2}) == 3
     assert "two" in notebook.run("%deploy --list")
-    assert "requests" in notebook.run("print(repr(e.metrics()))")
+    assert " request" in notebook.run("print(repr(e.metrics()))")
     notebook.run("%deploy --stop two")
     with pytest.raises(OSError, match="refused"):
         post(f"{url}/predict", {"x": 2})
@@ -133,7 +133,7 @@ def test_a_failed_release_leaves_the_running_version(notebook: LiveNotebook) -> 
     notebook.run(PREDICT, "predict(1)")
     url = notebook.deploy("predict --name stays")["url"]
     notebook.run("import os", "def predict(x):\n    return os.getpid()", "predict(1)")
-    with pytest.raises(CellFailed, match="0 of 1 golden call equal"):
+    with pytest.raises(CellFailed, match="0 of 1 golden calls equal"):
         notebook.deploy("predict --name stays")
     assert post(f"{url}/predict", {"x": 1}) == 2
 
