@@ -23,7 +23,7 @@ fix: $(VENV)/.test
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --notebook-dir examples
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
 build: $(VENV)/.test
@@ -39,6 +39,10 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 
 $(VENV)/.test: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+$(VENV)/.bench: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable ".[bench]"
 	touch $@
 
 $(VENV)/.lab: $(BIN)/python pyproject.toml

@@ -1,0 +1,1 @@
+"""Measurements of nbdeploy that anybody can run again: `python -m benchmarks [--quick] [NAME...]`."""
