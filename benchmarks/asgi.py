@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-sys.modules["pyarrow"] = None  # type: ignore[assignment]  # pandas is faster without, on one row and in its import
+sys.modules["pyarrow"] = None  # type: ignore[assignment]  # as in the service: pandas is faster without it on a row
 
-import joblib  # noqa: E402 - after what decides how pandas is imported
+import pandas as pd  # noqa: E402 - after what decides how it is imported
+
+del sys.modules["pyarrow"]
+
+import joblib  # noqa: E402
 import numpy as np  # noqa: E402
 import orjson  # noqa: E402
-import pandas as pd  # noqa: E402
 import uvicorn  # noqa: E402
 
 PLANS = pd.CategoricalDtype(["basic", "plus", "pro"], ordered=True)

@@ -10,7 +10,7 @@ from benchmarks.kernel import Kernel, workspace
 from benchmarks.machine import Quiet, summarise
 from benchmarks.tables import milliseconds, table
 
-ROUNDS = {"quick": 2, "full": 7}
+ROUNDS = {"quick": 2, "full": 5}
 NOTEBOOKS = {
     "10 cells": ("predict", fill(CHURN, 10)),
     "100 cells": ("predict", fill(CHURN, 100)),

@@ -86,19 +86,19 @@ def read_cases(place: Workspace, entry: str) -> list[dict[str, Any]]:
 
 
 def wait_answer(server: Server, entry: str, case: dict[str, Any]) -> None:
-    """Wait until the server answers `case` as the notebook did (raises `RuntimeError` if it answers otherwise)."""
-    while True:
+    """Wait until the server is up, and see that it answers `case` as the notebook did (raises `RuntimeError`)."""
+    until = time.monotonic() + 60
+    status, body = 503, b"no answer"
+    while status == 503 and time.monotonic() < until:
         with suppress(ConnectionError):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
             connection.request("POST", f"/{entry}", case["body"], {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            body = answer.read()
+            status, body = answer.status, answer.read()
             connection.close()
-            if answer.status == 200:
-                if json.loads(body) != case["answer"]:
-                    raise RuntimeError(f"/{entry} should answer {case['answer']}, but answers {body!r}")
-                return
         time.sleep(0.002)
+    if status != 200 or json.loads(body) != case["answer"]:
+        raise RuntimeError(f"/{entry} should answer {case['answer']}, but answers {status}: {body.decode()}")
 
 
 def pin(process: psutil.Process, core: int) -> None:

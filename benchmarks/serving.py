@@ -30,7 +30,7 @@ from benchmarks.servers import (
 )
 from benchmarks.tables import milliseconds, table
 
-ROUNDS = {"quick": 2, "full": 7}
+ROUNDS = {"quick": 2, "full": 5}
 SECONDS = {"quick": 1.0, "full": 2.0}
 CONNECTIONS = (1, 16, 64)
 SCRIPT = Path(__file__).parent / "wrk.lua"

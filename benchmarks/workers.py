@@ -24,7 +24,7 @@ from benchmarks.servers import (
 )
 from benchmarks.tables import seconds, table
 
-ROUNDS = {"quick": 2, "full": 9}
+ROUNDS = {"quick": 2, "full": 5}
 REFERENCE = f"{CHURN_IMPORTS}\nimport time\nprint(time.process_time())"
 NAMES = {
     "predict": "worker of the customers' pipeline (scikit-learn, pandas)",
