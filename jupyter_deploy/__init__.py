@@ -23,3 +23,13 @@ def unload_ipython_extension(ipython: Any) -> None:
     magics = ipython.magics_manager.registry.get(DeployMagics.__name__)
     if magics is not None:
         magics.stop_recording()
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell `jupyter-builder develop` where the built panel is and what JupyterLab calls it."""
+    return [{"src": "labextension", "dest": "nbdeploy"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Name the module that adds the panel's routes; importing the package does not import it."""
+    return [{"module": "jupyter_deploy.server"}]

@@ -6,6 +6,9 @@ Front ends print it without a traceback.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class DeployError(Exception):
     """The base of every error that this package raises on purpose.
@@ -62,7 +65,19 @@ class ServiceError(DeployError):
 
 
 class ProofError(DeployError):
-    """The packaged service answered, but not what the notebook answered."""
+    """The packaged service answered, but not what the notebook answered.
+
+    Parameters
+    ----------
+    differences
+        Where: rows of `proof.Difference`.
+
+    """
+
+    def __init__(self, message: str, *, where: str | None = None, advice: str | None = None,
+                 differences: Sequence[Any] = ()) -> None:
+        super().__init__(message, where=where, advice=advice)
+        self.differences = tuple(differences)
 
 
 class TargetError(DeployError):

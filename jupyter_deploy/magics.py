@@ -76,6 +76,10 @@ class DeployMagics(Magics):
         self.shell.user_ns.pop(WATCH, None)
         self.shell.user_ns_hidden.pop(WATCH, None)
 
+    def read_kernel(self, document: Path | None = None) -> Kernel:
+        """Read what ran in this kernel; `document` is the notebook file when somebody knows better."""
+        return read_kernel(self.shell, document=document or _document(self.shell), ids=self._ids)
+
     def _note_cell(self, result: Any) -> None:
         """Keep the cell's id, and parse it now, while nobody waits."""
         identity = getattr(result.info, "cell_id", None)
@@ -110,7 +114,7 @@ class DeployMagics(Magics):
             self._run(cell)
             names = names or _functions_of(cell, self.shell)
         options = _override(read_deploy_options(arguments, names))
-        kernel = read_kernel(self.shell, document=_document(self.shell), ids=self._ids)
+        kernel = self.read_kernel()
         return self._dry_run(kernel, options) if arguments.dry_run else self._go_live(kernel, options)
 
     def _run(self, cell: str) -> None:

@@ -65,7 +65,8 @@ def describe_requirements(requirements: Requirements) -> list[str]:
 
 def list_warnings(packaged: Packaged) -> list[str]:
     """Give what the author should know: about the code and about the packages."""
-    return [*map(str, packaged.capture.findings), *packaged.requirements.warnings]
+    warnings: list[str] = list_contents(packaged.capture, packaged.requirements)["warnings"]
+    return warnings
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
@@ -90,13 +91,20 @@ def summarise(release: Release, stages: Sequence[Stage]) -> dict[str, Any]:
         "seconds": round(release.seconds, 3),
         "stages": [asdict(stage) for stage in stages],
         "bundle": str(packaged.bundle.folder),
-        "entries": [entry.name for entry in packaged.capture.entries],
-        "golden": [{"entry": entry, "source": golden.source} for entry, golden in packaged.capture.golden],
+        **list_contents(packaged.capture, packaged.requirements),
+    }
+
+
+def list_contents(captured: Capture, requirements: Requirements) -> dict[str, Any]:
+    """Give what is captured, and why, as JSON."""
+    return {
+        "entries": [entry.name for entry in captured.entries],
+        "golden": [{"entry": entry, "source": golden.source} for entry, golden in captured.golden],
         "code": [{"name": piece.name, "kind": piece.kind, "reason": piece.reason, "cell": piece.cell}
-                 for piece in _code(packaged.capture)],
-        "state": _state(packaged.capture),
-        "files": _files(packaged.capture),
+                 for piece in _code(captured)],
+        "state": _state(captured),
+        "files": _files(captured),
         "packages": [{"name": one.name, "version": one.version, "reason": one.reason}
-                     for one in packaged.requirements.distributions],
-        "warnings": list_warnings(packaged),
+                     for one in requirements.distributions],
+        "warnings": [*map(str, captured.findings), *requirements.warnings],
     }

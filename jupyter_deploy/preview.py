@@ -1,0 +1,126 @@
+"""What the panel asks a kernel for: what would be captured, and `%deploy` with its progress, both as JSON.
+
+The panel executes one expression in the kernel; the answers are displayed as messages of `MIME`, each a JSON object
+with an `event`: `preview`, `stage`, `released` or `error`. Nothing is left in the notebook's globals or in its history.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+
+from jupyter_deploy import __version__
+from jupyter_deploy.capture.capture import Capture, capture
+from jupyter_deploy.capture.kernel import Kernel
+from jupyter_deploy.capture.stale import match_cells
+from jupyter_deploy.errors import DeployError, ProofError
+from jupyter_deploy.magics import DeployMagics, build_parser
+from jupyter_deploy.notebook import read_notebook
+from jupyter_deploy.options import read_deploy_options
+from jupyter_deploy.recipe import DeployOptions, deploy
+from jupyter_deploy.registry import data_dir
+from jupyter_deploy.report import Stage, list_contents, summarise
+from jupyter_deploy.requirements import resolve
+
+MIME = "application/vnd.nbdeploy+json"
+
+
+def show_preview(arguments: list[str], document: str | None = None) -> None:
+    """Display what `%deploy` with these arguments would capture.
+
+    Parameters
+    ----------
+    arguments
+        As on the `%deploy` line, one by one.
+    document
+        The notebook's file name, as the panel knows it: the kernel may have been started under another one.
+
+    """
+    with _told_errors():
+        _display({"event": "preview", **_preview(*_read(arguments, document))})
+
+
+def show_deploy(arguments: list[str], document: str | None = None) -> None:
+    """Deploy as `%deploy` with these arguments does, displaying every stage as it is done and what came of it."""
+    stages: list[Stage] = []
+
+    def report(name: str, text: str, seconds: float) -> None:
+        stages.append(Stage(name, text, seconds))
+        _display({"event": "stage", **asdict(stages[-1])})
+
+    with _told_errors():
+        magics, kernel, options = _read(arguments, document)
+        release = deploy(kernel, options, report, magics.recorder)
+        _display({"event": "released", **summarise(release, stages)})
+
+
+def _display(message: dict[str, Any]) -> None:
+    display({MIME: {"version": __version__, **message}}, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types here
+
+
+def _read(arguments: list[str], document: str | None) -> tuple[DeployMagics, Kernel, DeployOptions]:
+    magics = _find_magics()
+    parsed = build_parser().parse_args(arguments)
+    return magics, magics.read_kernel(_find_document(document)), read_deploy_options(parsed, tuple(parsed.names))
+
+
+def _find_magics() -> DeployMagics:
+    """Find the magics, which hold what was recorded; load them when the notebook has not."""
+    shell: Any = get_ipython()
+    shell.extension_manager.load_extension("jupyter_deploy")
+    magics: DeployMagics = shell.magics_manager.registry[DeployMagics.__name__]
+    return magics
+
+
+def _find_document(name: str | None) -> Path | None:
+    """Find the notebook file by its name: a kernel starts in the notebook's folder."""
+    path = None if name is None else Path.cwd() / Path(name).name
+    return path if path is not None and path.is_file() else None
+
+
+def _preview(magics: DeployMagics, kernel: Kernel, options: DeployOptions) -> dict[str, Any]:
+    started = time.perf_counter()
+    captured = capture(kernel, options.capture, magics.recorder, cache=data_dir() / "cache")
+    requirements = resolve(captured.imports, cache=data_dir() / "cache")
+    return {"name": captured.name, **list_contents(captured, requirements), "environment": list(captured.secrets),
+            "cells": list(_cells_of(captured, kernel)), "service": captured.text,
+            "seconds": round(time.perf_counter() - started, 3)}
+
+
+def _cells_of(captured: Capture, kernel: Kernel) -> Iterator[dict[str, Any]]:
+    """Name the cells that the slice comes from, with their ids in the document and what is taken from each."""
+    matched = match_cells(kernel, read_notebook(kernel.document)) if kernel.document is not None else {}
+    names: dict[str, list[str]] = {}
+    for piece in captured.code.pieces:
+        if piece.cell is not None:
+            names.setdefault(piece.cell, []).append(piece.name)
+    for executed in kernel.cells:
+        if executed.label in names:
+            cell = matched.get(executed.count)
+            yield {"label": executed.label, "count": executed.count, "id": cell.id if cell else executed.id,
+                   "stale": kernel.document is not None and cell is None, "names": names[executed.label]}
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """Display what goes wrong as a message: the panel shows it, so it is no error of the kernel's."""
+    try:
+        yield
+    except ProofError as error:
+        _display({"event": "error", **_describe(error), "differences": [asdict(one) for one in error.differences]})
+    except DeployError as error:
+        _display({"event": "error", **_describe(error)})
+    except KeyboardInterrupt:
+        _display({"event": "error", "type": "Interrupted", "message": "interrupted: nothing was deployed",
+                  "where": None, "advice": None})
+
+
+def _describe(error: DeployError) -> Mapping[str, Any]:
+    return {"type": type(error).__name__, "message": error.message, "where": error.where, "advice": error.advice}

@@ -1,0 +1,65 @@
+"""What the panel asks of a kernel, in a real kernel with a real document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from live_notebook import LiveNotebook
+
+
+def ask(notebook: LiveNotebook, function: str, *arguments: str) -> list[dict[str, Any]]:
+    """Execute what the panel executes and give the messages that it would get."""
+    messages: list[dict[str, Any]] = []
+
+    def keep(message: dict[str, Any]) -> None:
+        if message["msg_type"] == "display_data":
+            messages.append(message["content"]["data"]["application/vnd.nbdeploy+json"])
+
+    code = (f"__import__('jupyter_deploy.preview', fromlist=['_']).{function}"
+            f"({json.dumps(list(arguments))}, {notebook.path.name!r})")
+    reply = notebook.client.execute_interactive(code, timeout=120, output_hook=keep, allow_stdin=False, store_history=False)
+    assert reply["content"]["status"] == "ok", reply["content"]
+    return messages
+
+
+def test_a_preview_tells_what_goes_to_production_and_from_which_cells(notebook: LiveNotebook) -> None:
+    notebook.run("table = {n: n * n for n in range(500)}", "unused = 1")
+    notebook.run("def square(x: int) -> int:\n    return table[x]", tags=["deploy:entry"])
+    notebook.run("square(3)")
+    notebook.save()
+    (shown,) = ask(notebook, "show_preview")
+    assert shown["event"] == "preview"
+    assert shown["entries"] == ["square"]
+    assert [(one["name"], one["reason"]) for one in shown["state"]] == [("table", "square → table")]
+    assert shown["state"][0]["size"] > 0
+    assert [golden["entry"] for golden in shown["golden"]] == ["square"]
+    (cell,) = [cell for cell in shown["cells"] if "square" in cell["names"]]
+    assert cell["id"] == notebook.cells[2]["id"]
+    assert not cell["stale"]
+    assert notebook.value("sorted(name for name in globals() if 'preview' in name)") == []
+
+
+def test_a_preview_of_nothing_says_what_to_do(notebook: LiveNotebook) -> None:
+    notebook.save()
+    (shown,) = ask(notebook, "show_preview")
+    assert (shown["event"], shown["type"]) == ("error", "CaptureError")
+    assert "tag the cell" in shown["advice"]
+
+
+def test_a_deploy_tells_its_stages_and_what_came_of_it(notebook: LiveNotebook) -> None:
+    notebook.run("def double(x: int) -> int:\n    return 2 * x", "double(4)")
+    notebook.save()
+    *stages, released = ask(notebook, "show_deploy", "--name", "twice", "--", "double")
+    assert [stage["name"] for stage in stages] == ["capture", "requirements", "bundle", "start", "prove", "live"]
+    assert (released["event"], released["name"]) == ("released", "twice")
+    assert (released["proof"]["calls"], released["proof"]["equal"]) == (1, 1)
+
+
+def test_a_difference_is_told_place_by_place(notebook: LiveNotebook) -> None:
+    notebook.run("import os\ndef where() -> str:\n    return str(os.getpid())", "where()")
+    notebook.save()
+    *_, failed = ask(notebook, "show_deploy", "where")
+    assert (failed["event"], failed["type"]) == ("error", "ProofError")
+    assert failed["differences"][0]["path"] == "answer"
+    assert failed["differences"][0]["notebook"] != failed["differences"][0]["service"]
