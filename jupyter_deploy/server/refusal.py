@@ -18,7 +18,7 @@ def describe_error(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, DeployError):
         return _status_of(error), _body(type(error).__name__, error.message, error.where, error.advice)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return 507, _body("DiskFull", "the disk is full", str(error.filename or "") or None, "free some space, try again")
+        return 507, _body("DiskFull", "the disk is full", str(error.filename or "") or None, "free some space")
     if isinstance(error, sqlite3.Error):
         return 507, _body("RegistryError", f"the registry of deployments cannot be used: {error}", None,
                           "look whether the disk is full or Jupyter's data folder cannot be written")

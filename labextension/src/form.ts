@@ -1,0 +1,86 @@
+/** A form for the arguments of an entry, from their JSON schema. */
+
+export interface ISchema {
+  type?: string | string[];
+  enum?: unknown[];
+  anyOf?: ISchema[];
+  format?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  properties?: Record<string, ISchema>;
+  required?: string[];
+}
+
+export type Input = 'number' | 'checkbox' | 'choice' | 'text' | 'json';
+
+export interface IField {
+  name: string;
+  input: Input;
+  required: boolean;
+  /** What may be chosen, as JSON texts. */
+  choices: string[];
+  /** An integer is wanted. */
+  whole: boolean;
+}
+
+/** Give a field for each argument; what no plain input fits is written as JSON. */
+export function listFields(schema: ISchema): IField[] {
+  return Object.entries(schema.properties ?? {}).map(([name, one]) => ({
+    name,
+    input: chooseInput(one),
+    required: (schema.required ?? []).includes(name),
+    choices: (one.enum ?? []).map(value => JSON.stringify(value)),
+    whole: one.type === 'integer'
+  }));
+}
+
+function chooseInput(schema: ISchema): Input {
+  if (schema.enum) {
+    return 'choice';
+  }
+  switch (schema.type) {
+    case 'integer':
+    case 'number':
+      return 'number';
+    case 'boolean':
+      return 'checkbox';
+    case 'string':
+      return 'text';
+    default:
+      return 'json';
+  }
+}
+
+/** Give the text that a field shows for a value of a golden call. */
+export function writeValue(field: IField, value: unknown): string {
+  if (value === undefined) {
+    return '';
+  }
+  return field.input === 'text' && typeof value === 'string' ? value : JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ');
+}
+
+/** Make the request from what the fields show; throws a sentence that names the field that does not fit. */
+export function readRequest(fields: IField[], texts: Record<string, string>): Record<string, unknown> {
+  const request: Record<string, unknown> = {};
+  for (const field of fields) {
+    const text = texts[field.name] ?? '';
+    if (text.trim() === '' && !(field.required && field.input === 'text')) {
+      if (field.required) {
+        throw new Error(`${field.name}: wanted a value, found nothing`);
+      }
+      continue;
+    }
+    request[field.name] = field.input === 'text' ? text : parse(field, text);
+  }
+  return request;
+}
+
+function parse(field: IField, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const wanted = field.input === 'number' ? 'a number' : 'JSON';
+    throw new Error(`${field.name}: wanted ${wanted}, found ${text.length > 40 ? text.slice(0, 40) + '…' : text}`);
+  }
+}

@@ -1,0 +1,135 @@
+/** What a dry run found, and where a proof found differences. */
+
+import * as React from 'react';
+import { formatBytes, formatSeconds } from '../format';
+import type { IDifference, IPreview } from '../kernel';
+import { Section, useTranslation } from './shared';
+
+interface IContentsProps {
+  preview: IPreview;
+  /** Show the cell with this label. */
+  onCell: (label: string) => void;
+}
+
+export function Contents({ preview, onCell }: IContentsProps): JSX.Element {
+  const trans = useTranslation();
+  const { code, state, files, packages, golden, warnings, environment } = preview;
+  const size = [...state, ...files].reduce((sum, one) => sum + one.size, 0);
+  const defined = code.filter(piece => piece.cell !== null);
+  return (
+    <>
+      {warnings.length > 0 && (
+        <Section title={trans.__('Warnings')} count={warnings.length} open>
+          <ul className="jp-Deploy-rows">
+            {warnings.map(one => (
+              <li key={one} className="jp-Deploy-warning">{one}</li>
+            ))}
+          </ul>
+        </Section>
+      )}
+      <p className="jp-Deploy-routes">
+        {preview.entries.map(one => (
+          <code key={one}>POST /{one}</code>
+        ))}
+      </p>
+      <Section title={trans.__('Code')} count={defined.length} open>
+        <ul className="jp-Deploy-rows">
+          {defined.map(piece => (
+            <li key={piece.name}>
+              <span className="jp-Deploy-row">
+                <code>{piece.name}</code>
+                <button type="button" className="jp-Deploy-link jp-mod-quiet" onClick={() => onCell(piece.cell!)}>
+                  {piece.cell}
+                </button>
+              </span>
+              {piece.reason !== piece.name && <span className="jp-Deploy-quiet">{piece.reason}</span>}
+            </li>
+          ))}
+        </ul>
+        <details className="jp-Deploy-service">
+          <summary>service.py</summary>
+          <pre tabIndex={0}>{preview.service}</pre>
+        </details>
+      </Section>
+      <Section title={trans.__('Values')} count={state.length ? formatBytes(size) : 0} open={state.length > 0}>
+        <ul className="jp-Deploy-rows">
+          {state.map(one => (
+            <li key={one.name}>
+              <span className="jp-Deploy-row">
+                <code>{one.name}</code>
+                <span className="jp-Deploy-size">{formatBytes(one.size)}</span>
+              </span>
+              <span className="jp-Deploy-quiet">
+                {one.type} · {one.format} · {one.reason}
+              </span>
+            </li>
+          ))}
+          {files.map(one => (
+            <li key={one.path}>
+              <span className="jp-Deploy-row">
+                <code>{one.path}</code>
+                <span className="jp-Deploy-size">{formatBytes(one.size)}</span>
+              </span>
+            </li>
+          ))}
+          {environment.map(one => (
+            <li key={one}>
+              <code>{one}</code>
+              <span className="jp-Deploy-quiet">{trans.__('a secret: read from the environment, never captured')}</span>
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <Section title={trans.__('Packages')} count={packages.length}>
+        <ul className="jp-Deploy-rows">
+          {packages.map(one => (
+            <li key={one.name}>
+              <span className="jp-Deploy-row">
+                <code>{one.name}</code>
+                <span className="jp-Deploy-size">{one.version}</span>
+              </span>
+              <span className="jp-Deploy-quiet">{one.reason}</span>
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <Section title={trans.__('Golden calls')} count={golden.length}>
+        <ul className="jp-Deploy-rows">
+          {golden.map((one, index) => (
+            <li key={index}>
+              <code>{one.entry}</code> <span className="jp-Deploy-quiet">{one.source}</span>
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <p className="jp-Deploy-quiet">{trans.__('Dry run in %1; nothing was changed.', formatSeconds(preview.seconds))}</p>
+    </>
+  );
+}
+
+/** The proof's table: where the service answered something else than the notebook. */
+export function Differences({ rows }: { rows: IDifference[] }): JSX.Element {
+  const trans = useTranslation();
+  return (
+    <div className="jp-Deploy-scroll" tabIndex={0} role="region" aria-label={trans.__('Differences')}>
+      <table>
+        <thead>
+          <tr>
+            <th>{trans.__('place')}</th>
+            <th>{trans.__('notebook')}</th>
+            <th>{trans.__('service')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((one, index) => (
+            <tr key={index} title={`${one.entry} (${one.source})`}>
+              <td>{one.path}</td>
+              <td>{one.notebook}</td>
+              <td>{one.service}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,247 @@
+/** The notebook in front: deploy it, see what would go to production, and what each cell is for. */
+
+import type { Cell } from '@jupyterlab/cells';
+import * as React from 'react';
+import { NotebookModel, type IKnown } from '../notebook';
+import { ROLES, isRole } from '../roles';
+import { formatSeconds } from '../format';
+import { Contents, Differences } from './contents';
+import { Button, Problem, Section, useChanges, useTranslation } from './shared';
+
+interface INotebookProps {
+  model: NotebookModel;
+  targets: string[];
+  /** Show an endpoint. */
+  onOpen: (name: string) => void;
+}
+
+export function NotebookView({ model, targets, onOpen }: INotebookProps): JSX.Element {
+  const trans = useTranslation();
+  useChanges(model);
+  const panel = model.panel;
+  const known = model.known;
+  if (!panel || !known) {
+    return (
+      <div className="jp-Deploy-empty">
+        <p>{trans.__('No notebook is open.')}</p>
+        <p className="jp-Deploy-quiet">{trans.__('Open one, and this place shows what it would deploy.')}</p>
+      </div>
+    );
+  }
+  return (
+    <div className="jp-Deploy-page">
+      <h2 className="jp-Deploy-title">{panel.context.localPath.split('/').pop()}</h2>
+      <DeployForm model={model} known={known} targets={targets} />
+      {known.problem && <KernelProblem known={known} model={model} />}
+      <Progress known={known} onOpen={onOpen} />
+      <Capture model={model} known={known} />
+      <Cells model={model} />
+    </div>
+  );
+}
+
+function DeployForm({ model, known, targets }: { model: NotebookModel; known: IKnown; targets: string[] }): JSX.Element {
+  const trans = useTranslation();
+  const { options } = known;
+  const set = (change: Partial<typeof options>) => model.setOptions({ ...options, ...change });
+  const tagged = model.cells().some(one => one.role === 'entry');
+  const text = (name: 'entries' | 'name' | 'workers' | 'port' | 'example', label: string, placeholder: string) => (
+    <label className="jp-Deploy-field">
+      <span>{label}</span>
+      <input value={options[name]} placeholder={placeholder} spellCheck={false} onChange={event => set({ [name]: event.target.value })} />
+    </label>
+  );
+  const check = (name: 'strict' | 'unproven', label: string) => (
+    <label className="jp-Deploy-check">
+      <input type="checkbox" checked={options[name]} onChange={event => set({ [name]: event.target.checked })} />
+      <span>{label}</span>
+    </label>
+  );
+  return (
+    <form
+      className="jp-Deploy-form"
+      onSubmit={event => {
+        event.preventDefault();
+        void model.deploy();
+      }}
+    >
+      {text('entries', trans.__('Serve'), tagged ? trans.__('the cells tagged entry') : trans.__('a function or a model'))}
+      {text('name', trans.__('Name'), known.preview?.name ?? trans.__('the notebook’s'))}
+      <Section title={trans.__('Options')}>
+        <label className="jp-Deploy-field">
+          <span>{trans.__('Target')}</span>
+          <select value={options.target} onChange={event => set({ target: event.target.value })}>
+            {targets.map(one => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </label>
+        {text('workers', trans.__('Workers'), '1')}
+        {text('port', trans.__('Port'), trans.__('a free one, remembered'))}
+        {text('example', trans.__('Golden call'), 'predict(df.head(3))')}
+        {check('strict', trans.__('Treat warnings as errors'))}
+        {check('unproven', trans.__('Deploy without a golden call'))}
+      </Section>
+      <div className="jp-Deploy-actions">
+        <button type="submit" className="jp-Deploy-button jp-mod-accept" disabled={known.busy !== null}>
+          {known.busy === 'deploy' ? trans.__('Deploying…') : trans.__('Deploy')}
+        </button>
+        <Button disabled={known.busy !== null} onClick={() => void model.preview()} title={trans.__('See what would be captured; nothing is deployed')}>
+          {known.busy === 'preview' ? trans.__('Looking…') : trans.__('Dry run')}
+        </Button>
+        {known.busy !== null && <Button onClick={() => void model.cancel()}>{trans.__('Cancel')}</Button>}
+      </div>
+      {known.waiting && (
+        <p className="jp-Deploy-quiet" role="status">
+          {trans.__('The kernel is busy with a cell; this begins when it is done.')}
+        </p>
+      )}
+    </form>
+  );
+}
+
+function KernelProblem({ known, model }: { known: IKnown; model: NotebookModel }): JSX.Element {
+  const trans = useTranslation();
+  const problem = known.problem!;
+  const message = problem.where ? `${problem.message} (${problem.where})` : problem.message;
+  const failed = known.stages.length ? known.stages[known.stages.length - 1] : null;
+  const neverRan = !model.cells().some(({ cell }) => typeof cell.model.sharedModel.toJSON().execution_count === 'number');
+  const dead = problem.type === 'DeadKernel';
+  if (problem.differences?.length) {
+    return (
+      <Problem message={problem.message.split('\n')[0]} advice={problem.advice}>
+        <Differences rows={problem.differences} />
+      </Problem>
+    );
+  }
+  return (
+    <Problem message={message} advice={neverRan && problem.type === 'CaptureError' ? trans.__('Run the notebook first: what is deployed is what ran.') : problem.advice}>
+      {failed && <p className="jp-Deploy-quiet">{trans.__('It fell short after “%1”. Nothing was deployed.', failed.name)}</p>}
+      {dead && <Button onClick={() => void model.panel?.sessionContext.restartKernel()}>{trans.__('Restart the kernel')}</Button>}
+    </Problem>
+  );
+}
+
+const STAGES = ['capture', 'requirements', 'bundle', 'start', 'prove', 'live'];
+
+/** How far a deployment is. */
+function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: string) => void }): JSX.Element | null {
+  const trans = useTranslation();
+  if (known.busy !== 'deploy' && known.stages.length === 0) {
+    return null;
+  }
+  const last = known.stages[known.stages.length - 1]?.name;
+  const next = known.released || known.problem ? null : STAGES[STAGES.indexOf(last) + 1];
+  return (
+    <div className="jp-Deploy-progress" aria-live="polite">
+      <ol>
+        {known.stages.map((stage, index) => (
+          <li key={index} className="jp-mod-done">
+            <span>{stage.name}</span>
+            <span className="jp-Deploy-quiet">{stage.text}</span>
+            <span className="jp-Deploy-seconds">{formatSeconds(stage.seconds)}</span>
+          </li>
+        ))}
+        {next && !known.waiting && (
+          <li className="jp-mod-running">
+            <span>{next}</span>
+            <span className="jp-Deploy-quiet">…</span>
+          </li>
+        )}
+      </ol>
+      {known.released && (
+        <div className="jp-Deploy-released" role="status">
+          <p>
+            <strong>{trans.__('%1 is live', known.released.name)}</strong> {trans.__('after %1', formatSeconds(known.released.seconds))}
+          </p>
+          <p className="jp-Deploy-quiet">
+            {known.released.proof.calls
+              ? trans.__('%1 of %2 golden calls answered as in the notebook', known.released.proof.equal, known.released.proof.calls)
+              : trans.__('unproven: there was no golden call')}
+          </p>
+          <Button onClick={() => onOpen(known.released!.name)}>{trans.__('Show it')}</Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Capture({ model, known }: { model: NotebookModel; known: IKnown }): JSX.Element {
+  const trans = useTranslation();
+  const { preview } = known;
+  return (
+    <section className="jp-Deploy-part">
+      <h3>{trans.__('What would go to production')}</h3>
+      {preview === null ? (
+        <p className="jp-Deploy-quiet">{trans.__('A dry run asks the kernel which code, values and packages the service needs, and why.')}</p>
+      ) : (
+        <>
+          {known.outdated && known.busy === null && (
+            <Problem mild message={trans.__('The notebook has changed since.')}>
+              <Button onClick={() => void model.preview()}>{trans.__('Look again')}</Button>
+            </Problem>
+          )}
+          <Contents preview={preview} onCell={label => revealLabel(model, label)} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function revealLabel(model: NotebookModel, label: string): void {
+  const id = model.known?.preview?.cells.find(one => label.startsWith(one.label))?.id;
+  const found = model.cells().find(({ cell }) => cell.model.id === id);
+  if (found) {
+    reveal(model, found.cell);
+  }
+}
+
+function reveal(model: NotebookModel, cell: Cell): void {
+  const notebook = model.panel!.content;
+  notebook.activeCellIndex = notebook.widgets.indexOf(cell);
+  void notebook.scrollToItem(notebook.activeCellIndex, 'smart');
+}
+
+/** The cells that matter to the service, and the active one, each with its role. */
+function Cells({ model }: { model: NotebookModel }): JSX.Element {
+  const trans = useTranslation();
+  const active = model.panel?.content.activeCell;
+  const shown = model.cells().filter(one => one.role !== null || one.captured !== null || one.cell === active);
+  return (
+    <section className="jp-Deploy-part">
+      <h3>{trans.__('Cells')}</h3>
+      <ul className="jp-Deploy-rows">
+        {shown.map(({ cell, role, captured, stale }) => {
+          const place = model.panel!.content.widgets.indexOf(cell) + 1;
+          return (
+            <li key={cell.model.id} className={cell === active ? 'jp-mod-active' : undefined}>
+              <span className="jp-Deploy-row">
+                <button type="button" className="jp-Deploy-link" onClick={() => reveal(model, cell)} title={trans.__('Show cell %1', place)}>
+                  <span className="jp-Deploy-quiet">{place}</span> <code>{firstLine(cell) || trans.__('empty')}</code>
+                </button>
+                <select
+                  aria-label={trans.__('Role of cell %1', place)}
+                  value={role ?? ''}
+                  onChange={event => model.setRole(cell, isRole(event.target.value) ? event.target.value : null)}
+                >
+                  <option value="">{captured ? trans.__('captured') : trans.__('no role')}</option>
+                  {ROLES.map(one => (
+                    <option key={one}>{one}</option>
+                  ))}
+                  {role !== null && !isRole(role) && <option value={role}>{trans.__('%1?', role)}</option>}
+                </select>
+              </span>
+              {stale && <span className="jp-Deploy-reason">{trans.__('edited after it ran: run it again')}</span>}
+              {role !== null && !isRole(role) && <span className="jp-Deploy-reason">{trans.__('%1 is no role', role)}</span>}
+            </li>
+          );
+        })}
+      </ul>
+      {shown.length === 0 && <p className="jp-Deploy-quiet">{trans.__('No cell has a role, and nothing was captured yet.')}</p>}
+    </section>
+  );
+}
+
+function firstLine(cell: Cell): string {
+  return cell.model.sharedModel.getSource().split('\n').find(line => line.trim() !== '') ?? '';
+}
