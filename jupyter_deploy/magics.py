@@ -60,7 +60,7 @@ class DeployMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self.recorder = Recorder(lambda: int(shell.execution_count))
+        self.recorder = Recorder(lambda: len(shell.history_manager.input_hist_raw) - 1)
         self._ids: dict[int, str] = {}
 
     def start_recording(self) -> None:

@@ -22,7 +22,8 @@ const ROLE_ARGUMENTS = {
   args: {
     type: 'object',
     properties: {
-      role: { type: ['string', 'null'], enum: [...ROLES, null], description: 'The role; null takes it away.' }
+      role: { type: ['string', 'null'], enum: [...ROLES, null], description: 'The role; null takes it away.' },
+      inMenu: { type: 'boolean', description: 'The label says what the role means, not what the command does.' }
     },
     additionalProperties: true
   }
@@ -31,12 +32,12 @@ const ROLE_ARGUMENTS = {
 /** What a role means, in the words of the menus. */
 export function describeRole(role: Role, trans: TranslationBundle): string {
   return {
-    entry: trans.__('Its functions are served'),
-    setup: trans.__('Runs once in each worker'),
-    include: trans.__('Always goes along'),
-    example: trans.__('Its calls prove the service'),
-    test: trans.__('Its asserts check the service'),
-    skip: trans.__('Never goes along')
+    entry: trans.__('its functions are served'),
+    setup: trans.__('runs once in each worker'),
+    include: trans.__('always goes along'),
+    example: trans.__('its calls prove the service'),
+    test: trans.__('its asserts check the service'),
+    skip: trans.__('never goes along')
   }[role];
 }
 
@@ -64,7 +65,13 @@ export function addNotebookCommands(
   const isCode = () => active()?.model.type === 'code';
 
   commands.addCommand(CommandIDs.setRole, {
-    label: args => (isRole(args['role']) ? trans.__('Deploy Role: %1', args['role']) : trans.__('Deploy Role: None')),
+    label: args => {
+      const role = isRole(args['role']) ? args['role'] : null;
+      if (args['inMenu']) {
+        return role ? `${role}: ${describeRole(role, trans)}` : trans.__('no role');
+      }
+      return role ? trans.__('Deploy Role: %1', role) : trans.__('Deploy Role: None');
+    },
     caption: args => (isRole(args['role']) ? describeRole(args['role'], trans) : trans.__('Leave it to what the entries reach')),
     describedBy: ROLE_ARGUMENTS,
     isEnabled: isCode,
@@ -123,7 +130,7 @@ export function addNotebookCommands(
 function openRoleMenu(app: JupyterFrontEnd, cell: HTMLElement): void {
   const menu = new MenuSvg({ commands: app.commands });
   for (const role of [...ROLES, null]) {
-    menu.addItem({ command: CommandIDs.setRole, args: { role } });
+    menu.addItem({ command: CommandIDs.setRole, args: { role, inMenu: true } });
   }
   menu.aboutToClose.connect(() => requestAnimationFrame(() => menu.dispose()));
   const button = cell.querySelector(`[data-command="${CommandIDs.chooseRole}"]`) ?? cell;

@@ -20,8 +20,6 @@ export interface IField {
   required: boolean;
   /** What may be chosen, as JSON texts. */
   choices: string[];
-  /** An integer is wanted. */
-  whole: boolean;
 }
 
 /** Give a field for each argument; what no plain input fits is written as JSON. */
@@ -30,8 +28,7 @@ export function listFields(schema: ISchema): IField[] {
     name,
     input: chooseInput(one),
     required: (schema.required ?? []).includes(name),
-    choices: (one.enum ?? []).map(value => JSON.stringify(value)),
-    whole: one.type === 'integer'
+    choices: (one.enum ?? []).map(value => JSON.stringify(value))
   }));
 }
 
@@ -39,17 +36,20 @@ function chooseInput(schema: ISchema): Input {
   if (schema.enum) {
     return 'choice';
   }
-  switch (schema.type) {
-    case 'integer':
-    case 'number':
-      return 'number';
-    case 'boolean':
-      return 'checkbox';
-    case 'string':
-      return 'text';
-    default:
-      return 'json';
+  const kinds = listKinds(schema);
+  if (kinds.some(kind => kind === 'number' || kind === 'integer')) {
+    return kinds.some(kind => kind === 'object' || kind === 'array') ? 'json' : 'number';
   }
+  if (kinds.length === 1 && kinds[0] === 'boolean') {
+    return 'checkbox';
+  }
+  return kinds.length === 1 && kinds[0] === 'string' ? 'text' : 'json';
+}
+
+/** The JSON types that a schema admits. */
+function listKinds(schema: ISchema): string[] {
+  const own = schema.type === undefined ? [] : [schema.type].flat();
+  return [...own, ...(schema.anyOf ?? []).flatMap(listKinds)];
 }
 
 /** Give the text that a field shows for a value of a golden call. */
@@ -57,7 +57,7 @@ export function writeValue(field: IField, value: unknown): string {
   if (value === undefined) {
     return '';
   }
-  return field.input === 'text' && typeof value === 'string' ? value : JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ');
+  return field.input !== 'json' && typeof value === 'string' && field.input !== 'choice' ? value : JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ');
 }
 
 /** Make the request from what the fields show; throws a sentence that names the field that does not fit. */
@@ -77,6 +77,9 @@ export function readRequest(fields: IField[], texts: Record<string, string>): Re
 }
 
 function parse(field: IField, text: string): unknown {
+  if (field.input === 'number' && /^-?Infinity$/.test(text.trim())) {
+    return text.trim(); // as JSON has no such number, it travels as text
+  }
   try {
     return JSON.parse(text);
   } catch {

@@ -26,13 +26,18 @@ export class DeployPanel extends ReactWidget {
     this.title.caption = trans.__('Deploy');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Deploy'));
-    this._tab = notebook?.panel ? 'notebook' : 'endpoints';
+    notebook?.changed.connect(() => this._chosen === null && this._drawn !== this._tab && this.update());
   }
 
   /** Show one of the two parts. */
   set tab(tab: Tab) {
-    this._tab = tab;
+    this._chosen = tab;
     this.update();
+  }
+
+  /** The part that is shown: until one is chosen, the notebook if there is one. */
+  private get _tab(): Tab {
+    return this._chosen ?? (this.notebook?.panel ? 'notebook' : 'endpoints');
   }
 
   protected override onAfterShow(message: Message): void {
@@ -50,6 +55,7 @@ export class DeployPanel extends ReactWidget {
   }
 
   protected override render(): JSX.Element {
+    this._drawn = this._tab;
     return (
       <Translation.Provider value={this.trans}>
         <div className="jp-Deploy-tabs" role="tablist" aria-label={this.trans.__('Deploy')}>
@@ -103,5 +109,6 @@ export class DeployPanel extends ReactWidget {
     }
   }
 
-  private _tab: Tab;
+  private _chosen: Tab | null = null;
+  private _drawn: Tab | null = null;
 }

@@ -65,7 +65,7 @@ function DeployForm({ model, known, targets }: { model: NotebookModel; known: IK
         void model.deploy();
       }}
     >
-      {text('entries', trans.__('Serve'), tagged ? trans.__('the cells tagged entry') : trans.__('a function or a model'))}
+      {text('entries', trans.__('Serve'), tagged ? trans.__('cells tagged entry') : trans.__('function or model'))}
       {text('name', trans.__('Name'), known.preview?.name ?? trans.__('the notebook’s'))}
       <Section title={trans.__('Options')}>
         <label className="jp-Deploy-field">
@@ -138,14 +138,13 @@ function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: string) => 
         {known.stages.map((stage, index) => (
           <li key={index} className="jp-mod-done">
             <span>{stage.name}</span>
-            <span className="jp-Deploy-quiet">{stage.text}</span>
             <span className="jp-Deploy-seconds">{formatSeconds(stage.seconds)}</span>
+            <span className="jp-Deploy-quiet">{stage.text}</span>
           </li>
         ))}
         {next && !known.waiting && (
           <li className="jp-mod-running">
             <span>{next}</span>
-            <span className="jp-Deploy-quiet">…</span>
           </li>
         )}
       </ol>
