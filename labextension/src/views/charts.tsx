@@ -28,6 +28,8 @@ interface ILine {
   /** One of the colours of the style sheet. */
   tone: 'main' | 'second' | 'third' | 'bad';
   read: (sample: ISample) => number | null;
+  /** What a stretch without samples shows; nothing unless it is known that nothing happened. */
+  empty?: number;
 }
 
 interface IChartProps {
@@ -38,13 +40,11 @@ interface IChartProps {
   window: IWindow;
   lines: ILine[];
   format: (value: number) => string;
-  /** What a stretch without samples shows: nothing happened, or nothing is known. */
-  empty: number | null;
 }
 
-function Chart({ title, now, samples, time, window, lines, format, empty }: IChartProps): JSX.Element {
+function Chart({ title, now, samples, time, window, lines, format }: IChartProps): JSX.Element {
   const trans = useTranslation();
-  const drawn = lines.map(line => ({ ...line, values: spread(samples, time, window.seconds, SLOTS, line.read, empty) }));
+  const drawn = lines.map(line => ({ ...line, values: spread(samples, time, window.seconds, SLOTS, line.read, line.empty ?? null) }));
   const top = roundTop(drawn.flatMap(line => line.values));
   const label = trans.__('%1, last %2: now %3, at most %4', title, window.label, now, format(top));
   return (
@@ -88,10 +88,9 @@ export function Charts({ samples, time, window }: IChartsProps): JSX.Element {
         title={trans.__('Requests a second')}
         now={formatRate(fresh?.rate ?? 0)}
         format={formatRate}
-        empty={0}
         lines={[
-          { name: trans.__('requests'), tone: 'main', read: sample => sample.rate },
-          { name: trans.__('errors'), tone: 'bad', read: sample => sample.error_rate }
+          { name: trans.__('requests'), tone: 'main', read: sample => sample.rate, empty: 0 },
+          { name: trans.__('errors'), tone: 'bad', read: sample => sample.error_rate || null }
         ]}
       />
       <Chart
@@ -99,7 +98,6 @@ export function Charts({ samples, time, window }: IChartsProps): JSX.Element {
         title={trans.__('Latency')}
         now={latest ? `p95 ${formatSeconds(latest.p95)}` : '–'}
         format={formatSeconds}
-        empty={null}
         lines={[
           { name: 'p50', tone: 'main', read: sample => sample.p50 },
           { name: 'p95', tone: 'second', read: sample => sample.p95 },
@@ -111,7 +109,6 @@ export function Charts({ samples, time, window }: IChartsProps): JSX.Element {
         title={trans.__('Processor')}
         now={trans.__('%1 % of a core', ((fresh?.cpu ?? 0) * 100).toFixed(0))}
         format={value => `${(value * 100).toFixed(0)} %`}
-        empty={null}
         lines={[{ name: trans.__('processor'), tone: 'main', read: sample => sample.cpu }]}
       />
       <Chart
@@ -119,7 +116,6 @@ export function Charts({ samples, time, window }: IChartsProps): JSX.Element {
         title={trans.__('Memory')}
         now={last ? formatBytes(last.memory) : '–'}
         format={formatBytes}
-        empty={null}
         lines={[{ name: trans.__('memory'), tone: 'main', read: sample => sample.memory }]}
       />
     </>

@@ -136,7 +136,7 @@ function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: string) => 
     <div className="jp-Deploy-progress" aria-live="polite">
       <ol>
         {known.stages.map((stage, index) => (
-          <li key={index} className="jp-mod-done">
+          <li key={index} className={stage.name === 'prove' && known.problem?.differences ? 'jp-mod-failed' : 'jp-mod-done'}>
             <span>{stage.name}</span>
             <span className="jp-Deploy-seconds">{formatSeconds(stage.seconds)}</span>
             <span className="jp-Deploy-quiet">{stage.text}</span>

@@ -1,0 +1,233 @@
+"""The panel in a real JupyterLab and a real Notebook 7, looked at by a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_app import Application, choose_settings, find_obstacle, open_browser, start_application, write_notebook
+
+from jupyter_deploy.targets.target import find_target
+
+OBSTACLE = find_obstacle()
+pytestmark = [pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE)), pytest.mark.timeout(300)]
+
+PICTURES = os.environ.get("NBDEPLOY_PICTURES")
+"""Environment variable: a folder that gets screenshots of what the tests see."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def lab(jupyter_folders: Path) -> Iterator[Application]:
+    with start_application("lab", jupyter_folders / "lab") as application:
+        yield application
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    errors: list[str] = []
+    opened = browser.new_page(viewport={"width": 1360, "height": 860})
+    opened.set_default_timeout(30_000)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    take_picture(opened, "last")
+    opened.close()
+    assert errors == []
+
+
+@pytest.fixture(autouse=True)
+def clean_target(jupyter_folders: Path) -> Iterator[None]:
+    yield
+    target = find_target("local")
+    for status in target.status():
+        target.delete(status.name)
+
+
+def take_picture(page: Any, name: str) -> None:
+    if PICTURES is not None:
+        page.wait_for_timeout(500)
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
+def open_notebook(page: Any, application: Application, name: str, *sources: str, **about: str) -> None:
+    write_notebook(application.folder / name, *([sources] if sources else []), **about)
+    page.goto(application.address(name))
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    page.wait_for_function("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'")
+    page.locator(".jp-CodeCell .jp-InputArea-prompt").first.click()
+
+
+def command(page: Any, label: str) -> None:
+    box = page.locator(".lm-CommandPalette-input")
+    page.wait_for_timeout(500)  # a focus that still moves would close the palette
+    page.keyboard.press("Control+Shift+c")
+    box.fill(label)
+    page.locator(".lm-CommandPalette-item").filter(has_text=re.compile(f"^{re.escape(label)}")).first.click()
+
+
+def open_panel(page: Any) -> None:
+    command(page, "Show the Deploy Panel")
+    page.get_by_role("tablist", name="Deploy").wait_for()
+
+
+def run_all(page: Any, count: int) -> None:
+    command(page, "Run All Cells")
+    page.locator(".jp-InputArea-prompt").filter(has_text=f"[{count}]").first.wait_for()
+
+
+def choose_role(page: Any, cell: int, role: str) -> None:
+    one = page.locator(".jp-CodeCell").nth(cell)
+    one.locator(".jp-InputArea-editor").click()
+    one.locator("[data-command='nbdeploy:choose-role']").first.click()
+    page.locator(".lm-Menu-item").filter(has_text=re.compile(f"^{role}:")).click()
+
+
+def press(page: Any, label: str) -> None:
+    page.get_by_role("button", name=label, exact=True).click()
+
+
+def problem(page: Any) -> str:
+    return str(page.locator(".jp-Deploy-problem[role=alert]").first.inner_text())
+
+
+def call_often(times: int) -> None:
+    url = find_target("local").status("flats")[0].url
+    for area in range(times):
+        body = json.dumps({"rooms": 2, "area": 50.5 + area}).encode()
+        request = urllib.request.Request(f"{url}/price", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            response.read()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application, theme: str) -> None:
+    choose_settings(lab.folder.parent, "themes", theme=f"JupyterLab {theme.title()}")
+    open_notebook(page, lab, "flats.ipynb")
+    open_panel(page)
+    press(page, "Dry run")
+    assert "Run the notebook first" in problem(page)
+
+    run_all(page, 5)
+    choose_role(page, 1, "entry")
+    assert page.locator(".jp-Deploy-badge").inner_text() == "entry"
+    press(page, "Dry run")
+    page.get_by_text("POST /price").wait_for()
+    assert "price → model" in page.locator(".jp-Deploy-content").inner_text()
+    assert page.locator(".jp-CodeCell.jp-Deploy-captured").count() == 1
+    take_picture(page, f"dry-run-{theme}")
+
+    press(page, "Deploy")
+    page.get_by_text("2 of 2 golden calls answered as in the notebook").wait_for()
+    take_picture(page, f"deployed-{theme}")
+    press(page, "Show it")
+    press(page, "Call price")
+    page.get_by_text("as in the notebook").last.wait_for()
+    requests = page.locator(".jp-Deploy-chart strong").first
+    assert requests.inner_text() in ("0", "0.5", "1") or requests.inner_text()
+    call_often(400)
+    page.wait_for_function("Number(document.querySelector('.jp-Deploy-chart strong').textContent) > 1")
+    take_picture(page, f"endpoint-{theme}")
+
+    cell = page.locator(".jp-CodeCell").nth(1)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" + 1")
+    page.keyboard.press("Escape")
+    run_all(page, 10)
+    page.get_by_role("tab", name="This notebook").click()
+    press(page, "Deploy")
+    page.get_by_text("flats is live").wait_for()
+    press(page, "Show it")
+    page.get_by_role("button", name="Roll back to this").click()
+    page.get_by_text("is back at version").first.wait_for()
+    assert len(find_target("local").status("flats")[0].versions) == 2
+
+    press(page, "Stop…")
+    page.locator(".jp-Dialog .jp-mod-warn").click()
+    page.locator(".jp-Deploy-state.jp-mod-stopped").wait_for()
+    assert find_target("local").status("flats")[0].state == "stopped"
+    press(page, "Start")
+    page.locator(".jp-Deploy-head .jp-mod-live").wait_for()
+    page.get_by_label("All endpoints").click()
+    page.locator(".jp-Deploy-item").filter(has_text="flats").wait_for()
+    take_picture(page, f"endpoints-{theme}")
+
+
+def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
+    open_notebook(page, lab, "differs.ipynb", "import os\ndef who(x: int) -> int:\n    return os.getpid()\nwho(1)")
+    open_panel(page)
+    run_all(page, 1)
+    page.get_by_role("textbox", name="Serve").fill("who")
+    press(page, "Deploy")
+    table = page.get_by_role("region", name="Differences")
+    table.wait_for()
+    assert "answer" in table.inner_text()
+    take_picture(page, "difference-light")
+
+
+def test_a_kernel_that_dies_leaves_a_sentence(page: Any, lab: Application) -> None:
+    open_notebook(page, lab, "dies.ipynb", "import os\ncalls = []\ndef die(x: int) -> int:\n    if calls:\n        os._exit(1)\n"
+                                           "    calls.append(x)\n    return x\ndie(1)")
+    open_panel(page)
+    run_all(page, 1)
+    page.get_by_role("textbox", name="Serve").fill("die")
+    press(page, "Dry run")
+    assert "died before it answered" in problem(page)
+
+
+def test_a_busy_kernel_is_waited_for(page: Any, lab: Application) -> None:
+    open_notebook(page, lab, "busy.ipynb", "import time\ntime.sleep(4)\ndef f(x: int) -> int:\n    return x\nf(1)")
+    open_panel(page)
+    command(page, "Run All Cells")
+    page.get_by_role("textbox", name="Serve").fill("f")
+    press(page, "Dry run")
+    page.get_by_text("The kernel is busy with a cell").wait_for()
+    page.get_by_text("POST /f").wait_for()
+
+
+def test_a_notebook_of_another_language_is_told_so(page: Any, jupyter_folders: Path, lab: Application) -> None:
+    spec = jupyter_folders / "data" / "kernels" / "other" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                                "display_name": "other", "language": "R"}))
+    open_notebook(page, lab, "other.ipynb", "1", kernel="other", language="R")
+    open_panel(page)
+    press(page, "Deploy")
+    assert "written in r" in problem(page)
+
+
+def test_without_the_server_extension_the_panel_says_so(page: Any, jupyter_folders: Path) -> None:
+    with start_application("lab", jupyter_folders / "bare", "--ServerApp.jpserver_extensions=jupyter_deploy=False") as bare:
+        open_notebook(page, bare, "bare.ipynb", "1")
+        open_panel(page)
+        page.get_by_role("tab", name="Endpoints").click()
+        assert "jupyter server extension enable jupyter_deploy" in problem(page)
+
+
+def test_the_panel_works_in_notebook_7(page: Any, jupyter_folders: Path) -> None:
+    with start_application("notebook", jupyter_folders / "classic") as classic:
+        open_notebook(page, classic, "flats.ipynb")
+        open_panel(page)
+        run_all(page, 5)
+        choose_role(page, 1, "entry")
+        press(page, "Deploy")
+        page.get_by_text("flats is live").wait_for()
+        take_picture(page, "notebook-light")
+        press(page, "Show it")
+        page.locator(".jp-Deploy-chart").first.wait_for()
+        with page.expect_popup() as popup:
+            page.get_by_role("link", name="Docs").click()
+        docs = popup.value
+        docs.get_by_role("button", name="Send").first.click()
+        docs.get_by_text(re.compile("^200 in")).wait_for()
