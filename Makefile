@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fix lab build clean bench
+.PHONY: demo test check fix lab build clean bench frontend pictures
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.test
+test: $(VENV)/.test frontend
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses auto
@@ -30,6 +30,27 @@ build: $(VENV)/.test
 	$(BIN)/pip install --quiet build
 	$(BIN)/python -m build
 
+# The panel of JupyterLab: TypeScript, so it takes Node 20 or later; without it all else is tested.
+JLPM := cd labextension && PATH=$(abspath $(BIN)):$$PATH jlpm
+SOURCES := $(wildcard labextension/src/*.ts* labextension/src/*/*.ts* labextension/style/* labextension/schema/*) \
+           labextension/package.json
+ifneq ($(shell command -v node),)
+frontend: $(VENV)/.frontend
+else
+frontend:
+	@echo "the panel is not built: there is no Node"
+endif
+
+$(VENV)/.frontend: $(VENV)/.test $(SOURCES)
+	$(JLPM) install --immutable
+	$(JLPM) build:prod
+	$(JLPM) test
+	$(BIN)/jupyter-builder develop . --overwrite
+	touch $@
+
+pictures: $(VENV)/.test frontend
+	NBDEPLOY_PICTURES=docs/images $(BIN)/python -m pytest tests/browser
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -38,7 +59,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --editable ".[test]"
+	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/pip install --quiet --editable ".[test]"
 	touch $@
 
 $(VENV)/.bench: $(BIN)/python pyproject.toml
