@@ -26,7 +26,7 @@ lab: $(VENV)/.lab
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
-build: $(VENV)/.test
+build: $(VENV)/.test frontend
 	$(BIN)/pip install --quiet build
 	$(BIN)/python -m build
 
@@ -49,13 +49,13 @@ $(VENV)/.frontend: $(VENV)/.test $(SOURCES)
 	touch $@
 
 pictures: $(VENV)/.test frontend
-	NBDEPLOY_PICTURES=docs/images $(BIN)/python -m pytest tests/browser
+	NBDEPLOY_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --editable ".[examples]"
+	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/pip install --quiet --editable ".[examples]"
 	touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml
@@ -63,7 +63,7 @@ $(VENV)/.test: $(BIN)/python pyproject.toml
 	touch $@
 
 $(VENV)/.bench: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --editable ".[bench]"
+	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/pip install --quiet --editable ".[bench]"
 	touch $@
 
 $(VENV)/.lab: $(BIN)/python pyproject.toml

@@ -55,7 +55,9 @@ def clean_target(jupyter_folders: Path) -> Iterator[None]:
 
 def take_picture(page: Any, name: str) -> None:
     if PICTURES is not None:
-        page.wait_for_timeout(500)
+        Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        page.evaluate("document.querySelector('.jp-Deploy-content').scrollTo(0, 0)")
+        page.wait_for_timeout(2000)  # a look of the panel later
         page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
