@@ -176,7 +176,7 @@ def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
     table = page.get_by_role("region", name="Differences")
     table.wait_for()
     assert "answer" in table.inner_text()
-    take_picture(page, "difference-light")
+    take_picture(page, "difference-dark")
 
 
 def test_a_kernel_that_dies_leaves_a_sentence(page: Any, lab: Application) -> None:

@@ -14,8 +14,6 @@ from jupyter_deploy import __version__
 from jupyter_deploy.targets.local.client import stop_supervisor
 from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
-
 
 @pytest.fixture
 def jp_server_config(jp_server_config):
