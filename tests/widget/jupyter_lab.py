@@ -83,6 +83,15 @@ def write_notebook(path: Path, cells: Sequence[str]) -> None:
     nbformat.write(notebook, path)
 
 
+def open_notebook(page: Any, address: str, path: str) -> None:
+    """Open a notebook and wait for its kernel."""
+    page.goto(address.format(path=path))
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60000)
+    page.wait_for_function("jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+                           timeout=60000)
+    command(page, "application:toggle-left-area")
+
+
 def command(page: Any, name: str, **arguments: Any) -> None:
     """Begin one of JupyterLab's commands; some end only when a dialog is answered."""
     page.evaluate(f"void jupyterapp.commands.execute({json.dumps(name)}, {json.dumps(arguments)})")
