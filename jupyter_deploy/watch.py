@@ -18,7 +18,7 @@ FAILURES = 20
 """How many failures a snapshot has at most."""
 _LINES = 400
 """How many of the last log lines are searched for failures."""
-_STATUS_SECONDS = 5.0
+_STATUS_SECONDS = 10.0
 """A status without news in the registry is asked for again after so long: a supervisor can be gone without a word."""
 _FAILURES_SECONDS = 3.0
 """The logs are searched again after so long at the earliest."""

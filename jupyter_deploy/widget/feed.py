@@ -8,20 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.endpoint import curl_line
 from jupyter_deploy.errors import DeployError
-from jupyter_deploy.metrics import Sample, combine_samples
-from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
-from jupyter_deploy.targets.target import Status, Target
-from jupyter_deploy.watch import Snapshot, Watch, describe_status, snapshot
+from jupyter_deploy.targets.target import Target
+from jupyter_deploy.watch import Watch, snapshot
+from jupyter_deploy.widget.news import WINDOW, Message, Teller, describe_row
 
-Message = dict[str, Any]
-
-WINDOW = 300.0
-"""Seconds of samples in the view of the last minutes."""
 PERIOD = 1.0
 """Seconds between news."""
 LEASE = 45.0
@@ -30,8 +23,6 @@ HEARTBEAT = 5.0
 """Without news, the front end hears after so many seconds that there are none."""
 RANGES = {"day": (24 * 3600.0, 60), "month": (31 * 24 * 3600.0, 900)}
 """Seconds, and the width of their samples."""
-FIELDS = ("time", "seconds", "requests", "errors", "rate", "p50", "p95", "p99", "in_flight", "workers", "cpu", "memory")
-"""What a row of samples holds."""
 
 
 class Feed:
@@ -50,10 +41,11 @@ class Feed:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._asked: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._said = 0.0
 
     def begin(self) -> Message:
         """Give the news that the front end begins with."""
-        return Teller(self._target).tell(snapshot(self._target, self.name, time.time() - WINDOW))
+        return Teller().tell(snapshot(self._target, self.name, time.time() - WINDOW))
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take a message from the front end; this does not wait."""
@@ -77,7 +69,7 @@ class Feed:
         return self._thread is not None
 
     def _run(self) -> None:
-        teller, watch = Teller(self._target), None
+        teller, watch = Teller(), None
         try:
             while self._goes_on():
                 try:
@@ -109,7 +101,8 @@ class Feed:
                 seconds, width = RANGES[span]
                 seen = watch.look(time.time() - seconds, resolution=width)
                 self._send({"kind": "history", "view": view, "range": span, "time": seen.time, "since": seen.since,
-                            "samples": [_row(one) for one in seen.samples], "total": _describe_total(seen.samples)})
+                            "samples": [describe_row(one) for one in seen.samples],
+                            "total": seen.total and seen.total.describe()})
                 return
             case {"op": "look", "new": True}:
                 teller.forget()
@@ -118,11 +111,9 @@ class Feed:
             case {"op": "refresh"}:
                 watch.refresh()
         news = teller.tell(watch.look(teller.since))
-        if len(news) > len(_EMPTY) or teller.silent >= HEARTBEAT:
-            teller.silent = 0.0
+        if news.keys() - {"kind", "time"} or time.monotonic() - self._said >= HEARTBEAT:
+            self._said = time.monotonic()
             self._send(news)
-        else:
-            teller.silent += PERIOD
 
     def _act(self, op: str, version: str | None) -> None:
         try:
@@ -141,64 +132,3 @@ class Feed:
             return f"{self.name} is stopped"
         self._target.start(self.name)
         return f"{self.name} is live again"
-
-
-_EMPTY = ("kind", "time")
-
-
-class Teller:
-    """Turns snapshots into news: only what has changed since the last time."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self.silent = 0.0
-        """Seconds without news."""
-        self.forget()
-
-    def forget(self) -> None:
-        """Tell everything the next time."""
-        self._samples: list[Sample] = []
-        self._status: Status | None = None
-        self._failures: tuple[Any, ...] | None = None
-
-    @property
-    def since(self) -> float:
-        """The time from which on samples are new."""
-        return self._samples[-1].time if self._samples else time.time() - WINDOW
-
-    def tell(self, seen: Snapshot) -> Message:
-        """Give the news; the first has `whole` and says everything."""
-        news: Message = {"kind": "news", "time": seen.time}
-        if self._status is None:
-            news |= {"whole": True, "window": WINDOW, "fields": FIELDS}
-        if seen.samples or self._status is None:
-            first = seen.time - WINDOW
-            self._samples = [one for one in (*self._samples, *seen.samples) if one.time > first]
-            news |= {"samples": [_row(one) for one in seen.samples], "total": _describe_total(self._samples)}
-        if seen.status != self._status:
-            self._status = seen.status
-            news["status"] = {**describe_status(seen.status), "curl": _write_curl(seen.status)}
-        if seen.failures != self._failures:
-            self._failures = seen.failures
-            news["failures"] = [vars(failure) for failure in seen.failures]
-        return news
-
-
-def _row(sample: Sample) -> list[float | None]:
-    figures = sample.describe()
-    return [None if (value := figures[key]) is None else round(value, 6) for key in FIELDS]
-
-
-def _describe_total(samples: Any) -> dict[str, float | None] | None:
-    return combine_samples(samples).describe() if samples else None
-
-
-def _write_curl(status: Status) -> str | None:
-    """Write the line for the version that is live; a bundle that is gone or damaged has none."""
-    bundle = next((Path(one.bundle) for one in status.versions if one.version == status.version), None)
-    if bundle is None:
-        return None
-    try:
-        return curl_line(status.url, read_manifest(bundle), bundle)
-    except (BundleDamaged, OSError):
-        return None

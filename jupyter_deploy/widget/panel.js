@@ -468,12 +468,14 @@ class View {
     const latest = samples.length ? name(samples.at(-1)) : null;
     const last = latest && now - latest.time < 3 && status.state !== "stopped" ? latest : null;
     const past = this.range === "minutes" ? null : this.history;
+    // A young endpoint fills the whole width.
+    const born = samples.length ? samples[0][0] - samples[0][1] : now;
     const context = { last, latest, status, state: status.state, range: this.range,
       total: past ? past.total : this.range === "minutes" ? total : null,
-      from: past ? past.since : now - width, to: past ? past.time : now };
+      from: past ? past.since : Math.max(now - width, Math.min(now - 60, born)), to: past ? past.time : now };
     const rows = past ? past.samples.map(name) : this.range === "minutes" ? samples.map(name) : [];
     for (const tile of this.tiles) tile.draw(rows, context);
-    setText(this.left, this.range === "minutes" ? (this.dead ? formatTime(context.from) : "5 min ago") : past ? formatMoment(past.since) : "reading…");
+    setText(this.left, past ? formatMoment(past.since) : this.range === "minutes" ? formatTime(context.from) : "reading…");
     setText(this.right, this.dead ? formatTime(time) : "now");
     this.box.setAttribute("data-range", past || this.range === "minutes" ? this.range : "reading");
   }
