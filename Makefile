@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fix lab build clean bench
+.PHONY: demo test check fix lab build clean bench pictures
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py
@@ -25,6 +25,9 @@ lab: $(VENV)/.lab
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+pictures: $(VENV)/.test
+	NBDEPLOY_PICTURES=docs/pictures $(BIN)/python -m pytest tests/widget/test_panel.py
 
 build: $(VENV)/.test
 	$(BIN)/pip install --quiet build

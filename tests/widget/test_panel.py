@@ -124,6 +124,7 @@ def test_figures_and_charts_move_under_load(page: Any, panel: Any) -> None:
         failure.wait_for()
         assert "ValueError: area is below zero: -1.0" in failure.inner_text()
         assert failure.locator("strong").inner_text() == "cell [5], line 4"
+        page.wait_for_timeout(30000 if PICTURES else 0)
         picture(panel, "light")
         command(page, "apputils:change-theme", theme="JupyterLab Dark")
         page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
@@ -173,7 +174,6 @@ def test_roll_back_and_stop_from_the_keyboard(page: Any, panel: Any) -> None:
     live = panel.locator(".nbdeploy-live code")
     second = live.inner_text()
     panel.get_by_role("button", name="Roll back").click()
-    picture(panel, "question")
     panel.get_by_role("alertdialog").get_by_role("button", name="Roll back").click()
     wait_until(page, lambda: live.inner_text() != second)
     panel.get_by_role("button", name="Stop", exact=True).focus()
@@ -201,5 +201,4 @@ def test_the_picture_stays_when_the_kernel_goes(page: Any, panel: Any) -> None:
     assert panel.get_by_role("button", name="Stop", exact=True).is_disabled()
     assert panel.get_by_role("button", name="Copy URL").is_enabled()
     assert len(panel.locator("svg .nbdeploy-rate").get_attribute("d")) > 10
-    picture(panel, "without-kernel")
     assert page.problems == []
