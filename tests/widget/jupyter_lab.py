@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -74,6 +76,11 @@ def open_browser(width: int = 1280, height: int = 1100) -> Iterator[Any]:
             yield context.pages[0]
         finally:
             context.close()
+    with warnings.catch_warnings():
+        # Playwright does not wait for its driver's end, and Python would complain of that in a later test.
+        warnings.simplefilter("ignore", ResourceWarning)
+        del context, playwright
+        gc.collect()
 
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:
