@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from jupyter_deploy.registry import data_dir, list_samples, open_registry, regis
 from jupyter_deploy.runtime.encode import encode
 from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest
 from jupyter_deploy.targets.target import Status, Target, find_target
+from jupyter_deploy.widget import view_live
 
 WINDOW = 300
 """Seconds of samples that `metrics()` looks back on."""
@@ -29,10 +30,12 @@ WINDOW = 300
 
 @dataclass(frozen=True)
 class Metrics:
-    """What an endpoint did lately; shows itself as a line of figures."""
+    """What an endpoint did lately; shows itself as a live panel in a notebook, elsewhere as a line of figures."""
 
     name: str
     samples: tuple[Sample, ...]
+    target: Target | None = field(default=None, repr=False, compare=False)
+    """Where the endpoint runs: what the live panel looks at."""
 
     @property
     def requests(self) -> int:
@@ -60,6 +63,20 @@ class Metrics:
         answered = f"{count(self.requests, 'request')}, {count(self.errors, 'error')}"
         return (f"{self.name}, last {WINDOW // 60} min: {answered}, {shares}; "
                 f"{count(last.workers, 'worker')}, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        live = view_live(self.target, self.name) if self.target is not None else {}
+        return {"text/plain": repr(self), "text/html": _write_table(self._rows()), **live}
+
+    def _rows(self) -> list[tuple[str, str]]:
+        last = self.samples[-1] if self.samples else None
+        if last is None:
+            return [("endpoint", self.name), ("requests", "no figures yet; they come once a second")]
+        return [("endpoint", self.name), ("requests", f"{self.requests} in {WINDOW // 60} min"),
+                ("errors", str(self.errors)),
+                *((f"p{share * 100:.0f}", _milliseconds(self.quantile(share))) for share in (0.5, 0.95, 0.99)),
+                ("in flight", str(last.in_flight)), ("workers", str(last.workers)),
+                ("memory", f"{last.memory / 2**20:.0f} MB")]
 
 
 class Logs(tuple[dict[str, Any], ...]):
@@ -150,7 +167,7 @@ class Endpoint:
     def metrics(self) -> Metrics:
         """Give what it did in the last minutes."""
         with closing(open_registry(registry_path())) as registry:
-            return Metrics(self.name, tuple(list_samples(registry, self.name, time.time() - WINDOW)))
+            return Metrics(self.name, tuple(list_samples(registry, self.name, time.time() - WINDOW)), self._target)
 
     def logs(self, lines: int = 50) -> Logs:
         """Give its last log records."""
@@ -168,9 +185,9 @@ class Endpoint:
     def __repr__(self) -> str:
         return "\n".join(f"{key:<9}{value}" for key, value in self._rows())
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """Show it in a notebook as a table with links, elsewhere as text."""
-        return {"text/plain": repr(self), "text/html": self._html()}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Show it in a notebook as a live panel, in a saved one as a table with links, elsewhere as text."""
+        return {"text/plain": repr(self), "text/html": _write_table(self._rows()), **view_live(self._target, self.name)}
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [("endpoint", self.name), ("url", self.url), ("docs", f"{self.url}/docs")]
@@ -185,16 +202,17 @@ class Endpoint:
                      ("live in", f"{self.release.seconds:.2f} s")]
         return [*rows, ("try", curl_line(self.url, self._manifest(), _bundle_of(self)))]
 
-    def _html(self) -> str:
-        cells = []
-        for key, value in self._rows():
-            text = html.escape(value)
-            if key in ("url", "docs"):
-                text = f'<a href="{text}" target="_blank" rel="noopener">{text}</a>'
-            elif key == "try":
-                text = f'<code style="white-space: pre-wrap">{text}</code>'
-            cells.append(f'<tr><th style="text-align: left">{key}</th><td style="text-align: left">{text}</td></tr>')
-        return f"<table>{''.join(cells)}</table>"
+
+def _write_table(rows: list[tuple[str, str]]) -> str:
+    cells = []
+    for key, value in rows:
+        text = html.escape(value)
+        if key in ("url", "docs"):
+            text = f'<a href="{text}" target="_blank" rel="noopener">{text}</a>'
+        elif key == "try":
+            text = f'<code style="white-space: pre-wrap">{text}</code>'
+        cells.append(f'<tr><th style="text-align: left">{key}</th><td style="text-align: left">{text}</td></tr>')
+    return f"<table>{''.join(cells)}</table>"
 
 
 def _bundle_of(endpoint: Endpoint) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_deploy"
 ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "bundle", "environment", "export", "proof", "metrics",
-         "registry", "targets", "recipe"]
+         "registry", "targets", "watch", "recipe"]
 RUNTIME_MAY_IMPORT = {"uvloop", "httptools", "orjson", "service",
                       "numpy", "pandas", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
 
@@ -49,7 +49,7 @@ def test_the_runtime_imports_nothing_of_ours_and_little_of_others() -> None:
 
 @pytest.mark.parametrize(("statement", "heavy"), [
     ("import jupyter_deploy", ["tornado", "fastapi", "papermill", "IPython", "numpy", "pandas", "orjson", "asyncio"]),
-    ("import jupyter_deploy.magics", ["tornado", "fastapi", "papermill", "nbformat", "pandas", "torch", "docker"]),
+    ("import jupyter_deploy.magics", ["anywidget", "ipywidgets", "tornado", "fastapi", "papermill", "nbformat", "pandas", "torch", "docker"]),
     ("import jupyter_deploy.command; jupyter_deploy.command.build_parser()", ["tornado", "fastapi", "papermill", "IPython"]),
     ("import jupyter_deploy.targets.local.supervisor", ["tornado", "fastapi", "papermill", "IPython", "numpy", "uvicorn"]),
 ])
