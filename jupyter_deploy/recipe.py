@@ -215,8 +215,12 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) 
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),
-        advice="random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
-        "The bundle is kept for inspection; what was live before still is",
+        advice=(
+            ""
+            if failures
+            else "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
+        )
+        + "The bundle is kept for inspection; what was live before still is",
     )
     for one in failures:
         if missing := _MISSING.search(str(one.get("traceback", ""))):
