@@ -212,11 +212,12 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) 
         place = one.get("cell") or one.get("where")
         parts.append(f"{one.get('entry')} failed ({place}):\n{one.get('traceback', '').strip()}")
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
+    unsteady = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
+    likely = "" if failures else unsteady
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),
-        advice="random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
-        "The bundle is kept for inspection; what was live before still is",
+        advice=f"{likely}The bundle is kept for inspection; what was live before still is",
         differences=proof.differences,
     )
     for one in failures:

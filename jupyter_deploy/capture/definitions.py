@@ -9,12 +9,19 @@ import inspect
 import textwrap
 import types
 from dataclasses import dataclass, field
+from typing import Any
 
 from jupyter_deploy.capture.bindings import Binding
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
 from jupyter_deploy.capture.references import References, references_of
-from jupyter_deploy.capture.sources import Source, find_class, find_function, without_decorators
+from jupyter_deploy.capture.sources import (
+    Source,
+    find_class,
+    find_function,
+    nonlocal_names,
+    without_nonlocal,
+)
 from jupyter_deploy.errors import CaptureError
 
 
@@ -30,6 +37,8 @@ class Draft:
     """Names in the source that are no globals: the free variables of a factory."""
     values: dict[str, object] = field(default_factory=dict)
     """Objects that have no global name and must be defined before, under the names given here."""
+    changes: frozenset[str] = frozenset()
+    """Those of `values` that calls change."""
     future: bool = False
     """The source relies on `from __future__ import annotations`."""
 
@@ -56,6 +65,9 @@ def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | No
         patches, values = _class_patch(binding.name, value, node)
     elif isinstance(function, types.FunctionType) and found is not None and found.node is node:
         source, values = _with_live_defaults(binding.name, function, source, kernel)
+        if hasattr(value, "registry") and hasattr(value, "dispatch"):
+            patches, registered = _implementations(binding.name, value, function)
+            values |= registered
     return Draft(
         source.text() + patches,
         source.cell,
@@ -98,7 +110,7 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         text = source.text(decorated=False)
     else:
         text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
-    bare = node if isinstance(node, ast.Lambda) else without_decorators(node)
+    bare = without_nonlocal(node)
     supplied = (
         frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
     )
@@ -110,6 +122,7 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         supplied,
         values | defaults,
         future=bool(source.flags),
+        changes=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in nonlocal_names(node)),
     )
 
 
@@ -171,6 +184,17 @@ def _with_live_defaults(
     node.args = copy.copy(arguments)
     node.args.defaults = written
     return dataclasses.replace(source, node=node, rewritten=True), values
+
+
+def _implementations(name: str, generic: Any, base: types.FunctionType) -> tuple[str, dict[str, object]]:
+    """Repeat the registrations of a `functools.singledispatch` function, which its source does not show."""
+    lines: list[str] = []
+    values: dict[str, object] = {}
+    for index, (cls, function) in enumerate(generic.registry.items()):
+        if inspect.unwrap(function) is not base:
+            values |= {f"_{name}_type_{index}": cls, f"_{name}_for_{index}": function}
+            lines.append(f"\n{name}.register(_{name}_type_{index}, _{name}_for_{index})")
+    return "".join(lines), values
 
 
 def _class_patch(name: str, cls: type, node: ast.ClassDef) -> tuple[str, dict[str, object]]:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import ast
 import builtins
+import types
 from collections.abc import Mapping
 from typing import Any
 
 from jupyter_deploy.capture.bindings import Binding
+
+
+def find_alias(value: object, binding: Binding | None) -> ast.Assign | None:
+    """Give the assignment that made a type alias or a type variable: those are source, not data."""
+    of_typing = type(value).__module__ in ("typing", "typing_extensions")
+    if (of_typing or isinstance(value, (types.GenericAlias, types.UnionType))) and binding is not None:
+        return binding.statement if isinstance(binding.statement, ast.Assign) else None
+    return None
 
 
 def find_recreation(binding: Binding | None, names: Mapping[str, Any]) -> ast.Assign | None:

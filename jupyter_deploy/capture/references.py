@@ -31,6 +31,8 @@ class References:
     """Dotted uses of names: `sklearn.metrics.f1_score`."""
     texts: frozenset[str]
     """The text constants in it."""
+    variables: frozenset[str]
+    """Environment variables that it reads by name: `os.environ["REGION"]`, `os.getenv("REGION")`."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -69,6 +71,7 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
         frozenset(writes),
         frozenset(_dotted(node)),
         frozenset(_texts(node)),
+        frozenset(_variables(node)),
     )
 
 
@@ -126,6 +129,23 @@ def _texts(node: ast.AST) -> Iterator[str]:
     for child in ast.walk(node):
         if isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child.value
+
+
+def _variables(node: ast.AST) -> Iterator[str]:
+    for child in ast.walk(node):
+        match child:
+            case ast.Subscript(value=read, slice=ast.Constant(value=str(name))) if _last_name(read) == "environ":
+                yield name
+            case ast.Call(func=ast.Attribute(value=read, attr="get"), args=[ast.Constant(value=str(name)), *_]) if (
+                _last_name(read) == "environ"
+            ):
+                yield name
+            case ast.Call(func=read, args=[ast.Constant(value=str(name)), *_]) if _last_name(read) == "getenv":
+                yield name
+
+
+def _last_name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _future_annotations() -> int:

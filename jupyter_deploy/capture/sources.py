@@ -51,6 +51,21 @@ def without_decorators(node: Definition) -> Definition:
     return bare
 
 
+def without_nonlocal(node: Definition | ast.Lambda) -> Definition | ast.Lambda:
+    """Give an undecorated copy that compiles alone: what it declares nonlocal becomes local, and so no global."""
+    alone = copy.deepcopy(node if isinstance(node, ast.Lambda) else without_decorators(node))
+    for child in ast.walk(alone):
+        for body in (getattr(child, "body", None), getattr(child, "orelse", None)):
+            if isinstance(body, list):
+                body[:] = [ast.copy_location(ast.Pass(), one) if isinstance(one, ast.Nonlocal) else one for one in body]
+    return alone
+
+
+def nonlocal_names(node: ast.AST) -> frozenset[str]:
+    """The names that a function declares nonlocal, and so changes in its closure."""
+    return frozenset(name for child in ast.walk(node) if isinstance(child, ast.Nonlocal) for name in child.names)
+
+
 def find_function(function: types.FunctionType, kernel: Kernel) -> Source | None:
     """Find the `def` or `lambda` that made a function; None when no executed cell holds it."""
     code = function.__code__

@@ -153,7 +153,7 @@ class _Pickler(pickle.Pickler):
         return False
 
     def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, (types.FunctionType, type)) or hasattr(value, "__wrapped__"):
+        if isinstance(value, (types.FunctionType, type)) or hasattr(value, "__wrapped__") or _is_type_variable(value):
             name = self._name_of(value)
             if name is not None:
                 self.names.add(name)
@@ -164,6 +164,11 @@ class _Pickler(pickle.Pickler):
         ):
             return _reduce_tensor(value)
         return NotImplemented
+
+
+def _is_type_variable(value: object) -> bool:
+    """Whether a value pickles as a name of its module, as type variables do."""
+    return type(value).__module__ == "typing" and hasattr(value, "__name__") and not hasattr(value, "__origin__")
 
 
 def _reduce_tensor(tensor: Any) -> Any:

@@ -18,7 +18,7 @@ from jupyter_deploy.capture.files import find_files
 from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
-from jupyter_deploy.capture.recreation import find_recreation
+from jupyter_deploy.capture.recreation import find_alias, find_recreation
 from jupyter_deploy.capture.references import References, references_of
 from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
 from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_pieces
@@ -257,6 +257,7 @@ class Walk:
             name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line, now=frozenset(extra)
         )
         self._add(piece, draft.references, draft.supplied, draft.cell)
+        self._changed[name] |= draft.changes
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
         self._seen.add(piece.name)
@@ -289,6 +290,7 @@ class Walk:
         for module in references.imports:
             self._modules.setdefault(module, f"{name} imports it")
         self._bundle_files(references.texts, name)
+        self._environment |= {key: os.environ[key] for key in references.variables if key in os.environ}
         for used in sorted(references.names - supplied):
             self._follow_name(
                 used, f"{reason} → {used}", name, cell, required=used in references.now or used not in supplied
@@ -339,6 +341,10 @@ class Walk:
             return
         if isinstance(value, Path):
             self._bundle_files([str(value)], name)
+        alias = find_alias(value, binding)
+        if binding is not None and alias is not None:
+            self._repeat(name, alias, binding, reason)
+            return
         try:
             state = serialise(value, lambda target: self._name_of(target, reason, where))
         except CaptureError as error:
@@ -398,6 +404,11 @@ class Walk:
         """Environment variables that stand for secrets, with their values: for this machine's memory only."""
         return dict(self._environment)
 
+    def _repeat(self, name: str, statement: ast.Assign, binding: Binding, reason: str) -> None:
+        text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
+        piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line)
+        self._add(piece, references_of(statement), frozenset(), binding.cell)
+
     def _recreate(self, name: str, binding: Binding | None, reason: str, where: str, error: CaptureError) -> None:
         """Repeat the assignment that made a value which cannot be carried, or raise why it cannot."""
         statement = find_recreation(binding, self._kernel.names)
@@ -407,9 +418,7 @@ class Walk:
                 where=error.where or where or None,
                 advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} work without it",
             ) from error
-        text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
-        piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line)
-        self._add(piece, references_of(statement), frozenset(), binding.cell)
+        self._repeat(name, statement, binding, reason)
         if not isinstance(self._kernel.names[name], type):
             self._findings.append(
                 Finding(

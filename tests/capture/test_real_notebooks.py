@@ -425,6 +425,44 @@ CASES = [
         ),
     ),
     Case(
+        "a closure that counts",
+        (
+            "def make():\n    n = 0\n    def count(x):\n        nonlocal n\n        n += 1\n        return n + x\n    return count",
+            "predict = make()",
+            "predict(1)",
+        ),
+        warns=("changes _predict_n",),
+    ),
+    Case(
+        "a generic function with implementations",
+        (
+            "from functools import singledispatch\n@singledispatch\ndef kind(x):\n    return 'other'",
+            "@kind.register\ndef _(x: int):\n    return 'int'\n@kind.register(str)\ndef _text(x):\n    return 'text'",
+            "def predict(x: int):\n    return [kind(x), kind('a'), kind(None)]",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "type aliases and type variables",
+        (
+            (
+                "from typing import Generic, TypeVar\nT = TypeVar('T')\nRows = list[dict[str, float]]\n"
+                "class Box(Generic[T]):\n    def __init__(self, value: T):\n        self.value = value"
+            ),
+            "def predict(rows: Rows) -> float:\n    return Box(rows[0]['a']).value",
+            "predict([{'a': 1.5}])",
+        ),
+        has=("T = TypeVar('T')", "Rows = list[dict[str, float]]"),
+    ),
+    Case(
+        "an environment variable",
+        (
+            "import os\nos.environ['REGION'] = 'north'",
+            "def predict(x):\n    return os.environ['REGION'] + str(x)",
+            "predict(1)",
+        ),
+    ),
+    Case(
         "a name that hides a builtin",
         ("def max(a, b):\n    return 'mine'", "def predict(x):\n    return max(x, 1)", "predict(1)"),
         has=("'mine'",),
