@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from jupyter_deploy.capture.capture import CaptureOptions
 from jupyter_deploy.errors import UsageError
-from jupyter_deploy.recipe import DeployOptions
+
+if TYPE_CHECKING:
+    from jupyter_deploy.recipe import DeployOptions
 
 _SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue")
 
@@ -52,6 +53,10 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
 
 def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -> DeployOptions:
     """Turn parsed arguments into options; what was not given is left to the target (raises `UsageError`)."""
+    # Imported here: most verbs of the command neither capture nor deploy.
+    from jupyter_deploy.capture.capture import CaptureOptions
+    from jupyter_deploy.recipe import DeployOptions
+
     settings: dict[str, Any] = {key: value for key in _SETTINGS if (value := getattr(arguments, key)) is not None}
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
                               strict=arguments.strict, unproven=arguments.unproven)

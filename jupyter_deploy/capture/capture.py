@@ -192,7 +192,7 @@ def _targets_of(name: str, kernel: Kernel) -> list[_Target]:
     if callable(value) and not isinstance(value, type):
         return [_Target(name, name, value, None, ())]
     raise CaptureError(
-        f"{name} is a {type(value).__name__}: neither a function nor a model with a predict method",
+        f"{name} ({type(value).__name__}) is neither a function nor a model with a predict method",
         advice="deploy a function that uses it",
     )
 

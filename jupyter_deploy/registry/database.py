@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -95,7 +96,7 @@ def open_registry(path: Path) -> Connection:
     except sqlite3.Error as error:
         raise _unreadable(path, error) from error
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_write_ahead_log(connection, path)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         _create_tables(connection, path)
@@ -106,6 +107,14 @@ def open_registry(path: Path) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_write_ahead_log(connection: Connection, path: Path) -> None:
+    """Turn write-ahead logging on, one process at a time: SQLite does not wait for others while it changes the mode."""
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _create_tables(connection: Connection, path: Path) -> None:
@@ -132,6 +141,9 @@ def _schema_of(connection: Connection) -> int:
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> TargetError:
+    if "locked" in str(error):
+        return TargetError(f"the registry of deployments is in use: {error}", where=str(path),
+                           advice="another process has been writing for long; try again in a moment")
     return TargetError(
         f"the registry of deployments cannot be read: {error}",
         where=str(path),

@@ -84,8 +84,8 @@ class LocalTarget:
         manifest = _read(bundle)
         where = f"{options.host or LOOPBACK}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
         lines = (
-            f"start {options.workers} worker(s) of version {manifest.version} with {environment.python}",
-            f"prove them on a private port, unseen by callers ({len(manifest.golden)} golden calls)",
+            f"start version {manifest.version} with {environment.python}; workers: {options.workers}",
+            f"prove them on a private port, unseen by callers (golden calls: {len(manifest.golden)})",
             f"take over {where}; the version that is live now finishes what it accepted",
         )
         return Plan(self.name, name, manifest.version, bundle, environment, options, lines, notebook)
