@@ -78,6 +78,19 @@ def test_the_document_gives_the_roles(notebook: LiveNotebook) -> None:
     assert "def _setup_1():" in done["service"]
 
 
+def test_cells_to_include_and_to_skip(notebook: LiveNotebook) -> None:
+    notebook.run("import decimal\ndecimal.getcontext().prec = 5", tags=["deploy:include"])
+    notebook.run("def helper(x):\n    return x", tags=["deploy:skip"])
+    notebook.run("def predict(x):\n    return float(decimal.Decimal(x) / 3)", "predict(1)")
+    notebook.run("def lean(x):\n    return helper(x)", "lean(1)")
+    notebook.save()
+    done = notebook.deploy("predict")
+    assert "decimal.getcontext().prec = 5" in done["service"]
+    assert done["equal"] == 1
+    with pytest.raises(CellFailed, match="tagged deploy:skip"):
+        notebook.deploy("lean")
+
+
 def test_a_near_miss_of_a_role_is_an_error(notebook: LiveNotebook) -> None:
     notebook.run(PREDICT, tags=["deploy:entri"])
     notebook.save()
