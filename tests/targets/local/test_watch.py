@@ -119,7 +119,7 @@ sys.stdin.read()
 
 
 def start_client(bundle):
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[2])
     return subprocess.Popen([sys.executable, "-c", CLIENT.format(here=here, bundle=str(bundle))],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
