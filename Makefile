@@ -34,11 +34,11 @@ build: $(VENV)/.test frontend
 JLPM := cd labextension && PATH=$(abspath $(BIN)):$$PATH jlpm
 SOURCES := $(wildcard labextension/src/*.ts* labextension/src/*/*.ts* labextension/style/* labextension/schema/*) \
            labextension/package.json
-ifneq ($(shell command -v node),)
+ifeq ($(shell node -p "process.versions.node.split('.')[0] >= 20" 2>/dev/null),true)
 frontend: $(VENV)/.frontend
 else
 frontend:
-	@echo "the panel is not built: there is no Node"
+	@echo "the panel is not built: there is no Node 20 or later"
 endif
 
 $(VENV)/.frontend: $(VENV)/.test $(SOURCES)
