@@ -52,6 +52,13 @@ def build_parser() -> Parser:
     return parser
 
 
+class Interrupted(KeyboardInterrupt):
+    """The author stopped `%deploy`; shown as a sentence."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["interrupted: nothing was deployed; what was live before still is"]
+
+
 @magics_class
 class DeployMagics(Magics):
     """Holds the magic and the recorder of golden calls."""
@@ -98,8 +105,7 @@ class DeployMagics(Magics):
                 error._render_traceback_ = None  # type: ignore[assignment, method-assign]  # IPython then shows it all
             raise
         except KeyboardInterrupt:
-            sys.stderr.write("interrupted: nothing was deployed\n")
-            raise
+            raise Interrupted from None
 
     def _deploy(self, line: str, cell: str | None) -> Any:
         arguments = build_parser().parse_args(_split(line))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 import urllib.request
 
 import pytest
@@ -207,3 +210,14 @@ def test_two_captures_of_one_notebook_are_one_version(notebook: LiveNotebook) ->
         assert other.deploy("predict --name same")["version"] == first["version"]
     finally:
         other.close()
+
+
+def test_an_interrupt_leaves_nothing_behind(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy", "import time\ndef predict(x):\n    time.sleep(60)\n    return x")
+    timer = threading.Timer(2, os.kill, (notebook.manager.provisioner.pid, signal.SIGINT))
+    timer.start()
+    with pytest.raises(CellFailed, match="interrupted: nothing was deployed") as failure:
+        notebook.run("%deploy predict --name stopped --example 1")
+    timer.join()
+    assert "Traceback" not in str(failure.value)
+    assert "stopped" not in nbdeploy("ls").stdout
