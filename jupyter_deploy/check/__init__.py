@@ -1,0 +1,1 @@
+"""Checking a notebook without a person: what a change to it must pass before it is released."""
