@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from jupyter_app import (  # noqa: E402
+from jupyter_app import (
     CHROMIUM,
     execute,
     open_browser,
@@ -29,11 +29,11 @@ from jupyter_app import (  # noqa: E402
     start_application,
     write_notebook,
 )
-from live_notebook import LiveNotebook  # noqa: E402
+from live_notebook import LiveNotebook
 
-from jupyter_deploy.registry import open_registry, registry_path  # noqa: E402
-from jupyter_deploy.targets.local.client import stop_supervisor  # noqa: E402
-from jupyter_deploy.targets.target import find_target  # noqa: E402
+from jupyter_deploy.registry import open_registry, registry_path
+from jupyter_deploy.targets.local.client import stop_supervisor
+from jupyter_deploy.targets.target import find_target
 
 PANELS = ("import time\nfrom jupyter_deploy.targets.target import find_target\n"
           "from jupyter_deploy.widget.panel import Panel\n"
@@ -95,7 +95,8 @@ def fill_history(name: str) -> None:
 
 def measure_browser(folder: Path) -> None:
     with start_application("lab", folder / "lab") as lab, open_browser() as browser:
-        write_notebook(lab.folder / "show.ipynb", ["from jupyter_deploy.endpoint import find_endpoint\nfind_endpoint('e0')"])
+        show = "from jupyter_deploy.endpoint import find_endpoint\nfind_endpoint('e0')"
+        write_notebook(lab.folder / "show.ipynb", [show])
         page = open_page(browser)
         open_notebook(page, lab, "show.ipynb")
         for attempt in ("the first time", "again"):
