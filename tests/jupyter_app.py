@@ -50,7 +50,7 @@ def find_obstacle(*, built: bool) -> str | None:
     if CHROMIUM is None:
         return "there is no Chromium on the PATH"
     if built and not BUILT.exists():
-        return "the panel is not built: it takes Node (make frontend)"
+        return "the panel is not built (make frontend)"
     return None
 
 
