@@ -25,7 +25,8 @@ TOKEN = "browser-test"
 MODULES = {"lab": "jupyterlab", "notebook": "notebook"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion"]
+         "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion",
+         "--host-resolver-rules=MAP hub.example 127.0.0.1"]  # what looks like another machine
 BUILT = Path(__file__).parents[1] / "jupyter_deploy" / "labextension" / "package.json"
 START_SECONDS = 120
 
@@ -114,7 +115,8 @@ def _wait(server: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
         with suppress(OSError, ValueError):  # not there yet, or not to the end
-            url = f"http://127.0.0.1:{json.loads(told.read_text())['port']}"
+            said = json.loads(told.read_text())
+            url = f"http://127.0.0.1:{said['port']}{said['base_url'].rstrip('/')}"
             with urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=5):
                 return url
         time.sleep(0.1)

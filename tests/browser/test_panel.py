@@ -232,6 +232,8 @@ def test_the_panel_works_in_notebook_7(page: Any, jupyter_folders: Path) -> None
         choose_role(page, 1, "entry")
         press(page, "Deploy")
         page.get_by_text("flats is live").wait_for()
+        assert page.locator(".jp-CodeCell.jp-Deploy-captured").count() == 1  # without a dry run as well
+        page.get_by_text("What went to production").wait_for()
         take_picture(page, "notebook-light")
         press(page, "Show it")
         page.locator(".jp-Deploy-chart").first.wait_for()
