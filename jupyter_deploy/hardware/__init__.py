@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_deploy.hardware.detection import describe_hardware, detect_hardware
 from jupyter_deploy.hardware.libraries import SystemLibrary, system_libraries
-from jupyter_deploy.hardware.size import Size, Usage, measure_usage, suggest_size
+from jupyter_deploy.hardware.size import Size, Usage, describe_usage, measure_usage, suggest_size
 from jupyter_deploy.hardware.wheels import Wheel, Wheels, choose_wheels
 from jupyter_deploy.runtime.manifest import Evidence, Hardware
 
@@ -18,6 +18,7 @@ __all__ = [
     "Wheels",
     "choose_wheels",
     "describe_hardware",
+    "describe_usage",
     "detect_hardware",
     "measure_usage",
     "suggest_size",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from jupyter_deploy.hardware.facts import read_facts
-from jupyter_deploy.requirements import Distribution, Requirements
+
+if TYPE_CHECKING:
+    from jupyter_deploy.requirements import Distribution, Requirements
 
 _TAG = re.compile(r"cu(\d{2})(\d)")
 _RUNTIME = re.compile(r"(nvidia-cuda-runtime|nvidia-cuda-nvrtc|cuda-toolkit)(-cu\d+)?")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_deploy.capture.capture import Capture
-from jupyter_deploy.capture.devices import Placement
 from jupyter_deploy.hardware.builds import Build, find_builds, find_capability, find_driver
 from jupyter_deploy.hardware.calls import find_calls
-from jupyter_deploy.requirements import Requirements
 from jupyter_deploy.runtime.manifest import Evidence, Hardware, Span, find_cell
+
+if TYPE_CHECKING:  # `nbdeploy ls` describes hardware and captures nothing
+    from jupyter_deploy.capture.capture import Capture
+    from jupyter_deploy.capture.devices import Placement
+    from jupyter_deploy.requirements import Requirements
 
 _SAYS = {"needed": "needs a GPU", "usable": "can use a GPU", "none": "no GPU"}
 

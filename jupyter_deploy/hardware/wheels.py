@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from jupyter_deploy.hardware.builds import Build, find_builds, is_only_for_cuda
-from jupyter_deploy.requirements import Distribution, Requirements
 from jupyter_deploy.runtime.manifest import Hardware
+
+if TYPE_CHECKING:
+    from jupyter_deploy.requirements import Distribution, Requirements
 
 
 @dataclass(frozen=True)
