@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -63,6 +64,7 @@ def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bu
     manifest = dataclasses.replace(_manifest(capture, requirements), files=hashes)
     folder = root / manifest.version
     if (folder / MANIFEST).exists():
+        os.utime(folder)  # in use again: see `leftovers`
         return open_bundle(folder)
     try:
         root.mkdir(parents=True, exist_ok=True)
