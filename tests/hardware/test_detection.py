@@ -62,6 +62,6 @@ def test_the_evidence_says_what_and_where() -> None:
         "needs a GPU, CUDA 12.6, driver 525.60.13 or newer, compute capability 5.0 or higher",
         "  model has 12 torch tensors on cuda:0   predict → model",
         "  the code says .to('cuda')   cell [4], line 3",
-        "  torch 2.9.0+cu126 is built with CUDA 12.6 (its version says cu126); driver 525.60.13 or newer, 560.28.03 came "
-        "with it   predict imports it",
+        ("  torch 2.9.0+cu126 is built with CUDA 12.6 (its version says cu126); driver 525.60.13 or newer, "
+         "560.28.03 came with it   predict imports it"),
     ]
