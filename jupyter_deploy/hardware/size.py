@@ -140,8 +140,8 @@ def _explain(usage: Usage) -> str:
     calls = f"{usage.calls} golden call" + "s" * (usage.calls != 1)
     text = (f"{usage.peak / 1e6:.0f} MB at most, {usage.cpu:.2f} s of processor time in {usage.seconds:.2f} s "
             f"for {calls}")
-    if usage.gpu_memory:
-        text += f", {usage.gpu_memory / 1e6:.0f} MB of GPU memory on {usage.gpus[0].name}"
+    if usage.gpus:
+        text += f", {(usage.gpu_memory or 0) / 1e6:.0f} MB of GPU memory on {usage.gpus[0].name}"
     return text
 
 
