@@ -36,7 +36,7 @@ class Run:
     """Where the executed copy goes; also when a cell fails."""
     kernel: str | None = None
     """The kernel's name, by default the notebook's own."""
-    start_timeout: int = 60
+    start_timeout: int = 120
     cell_timeout: int | None = None
 
 

@@ -23,7 +23,8 @@ def format_statuses(statuses: Iterable[Status]) -> str:
 
 def format_status(status: Status) -> str:
     """Lay out one deployment with its versions and its last events."""
-    lines = [format_statuses([status]), *([f"reason: {status.reason}"] if status.reason else []), "", "versions:"]
+    lines = [format_statuses([status]), *([f"reason: {status.reason}"] if status.reason else []),
+             *(f"warning: {warning}" for warning in status.warnings), "", "versions:"]
     for version in status.versions:
         mark = "*" if version.version == status.version else " "
         proof = version.proof or {}

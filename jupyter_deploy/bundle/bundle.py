@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -61,6 +62,7 @@ def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bu
     )
     folder = root / manifest.version
     if (folder / MANIFEST).exists():
+        os.utime(folder)  # in use again: see `leftovers`
         return open_bundle(folder)
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -93,6 +93,8 @@ class Status:
     """The newest first."""
     events: tuple[dict[str, Any], ...] = ()
     """`time`, `kind` and `text`, the oldest first."""
+    warnings: tuple[str, ...] = ()
+    """What does no harm yet, and may."""
     details: dict[str, Any] = field(default_factory=dict)
     """What only this target knows, such as process ids."""
 
