@@ -118,7 +118,7 @@ def read_linked(path: Path) -> Linked:
         from elftools.elf.elffile import ELFFile
     except ImportError as error:
         raise RequirementError("finding the system libraries of a service needs pyelftools, which is not installed",
-                               advice="pip install 'nbdeploy[image]'") from error
+                               advice="pip install 'nbdeploy[docker]'") from error
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             return Linked(None, ())
