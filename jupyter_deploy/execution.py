@@ -113,7 +113,9 @@ def _inject(document: Any, names: Sequence[str]) -> Any:
 
 
 def _overrides(options: DeployOptions) -> str:
-    captured = {key: value for key, value in dataclasses.asdict(options.capture).items() if value and key != "names"}
+    usual = dataclasses.asdict(type(options.capture)())
+    captured = {key: value for key, value in dataclasses.asdict(options.capture).items()
+                if value != usual[key] and key != "names"}
     given = {"target": options.target} if options.target != "local" else {}
     if options.api_key is not None:
         given["api_key"] = options.api_key

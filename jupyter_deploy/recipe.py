@@ -15,6 +15,7 @@ from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.environment.carved import carve
 from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
+from jupyter_deploy.hardware import Usage, describe_hardware, measure_usage
 from jupyter_deploy.proof import Proof, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import Requirements, add_module, resolve
@@ -65,6 +66,8 @@ class Release:
     deployment: Deployment
     seconds: float
     """From the start of the recipe to live."""
+    usage: Usage | None = None
+    """What a worker used while it was proven; None where that cannot be measured."""
 
 
 def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: Recorder | None = None) -> Packaged:
@@ -86,6 +89,8 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     with _stage(report, "bundle") as said:
         bundle = write_bundle(captured, requirements, data_dir() / "bundles")
         said.append(f"version {bundle.version}, {format_size(bundle.size)}")
+        if bundle.manifest.hardware is not None:
+            said.append(f", {describe_hardware(bundle.manifest.hardware)[0].partition(',')[0]}")
     return Packaged(captured, requirements, bundle)
 
 
@@ -110,11 +115,11 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
     check_name(packaged.capture.name)
     for _ in range(ROUNDS):
         try:
-            proof, deployment = _release(target, packaged, options, report)
+            proof, usage, deployment = _release(target, packaged, options, report)
         except _ModuleMissing as missing:
             packaged = _add_module(packaged, missing, report)
         else:
-            return Release(packaged, proof, deployment, time.perf_counter() - started)
+            return Release(packaged, proof, deployment, time.perf_counter() - started, usage)
     raise RequirementError(
         f"the clean environment asked for more packages {ROUNDS} times in a row",
         advice="import them in a cell of the notebook, so that they are found at once",
@@ -131,19 +136,23 @@ class _ModuleMissing(Exception):
         self.error = error
 
 
-def _release(target: Target, packaged: Packaged, options: DeployOptions, report: Report) -> tuple[Proof, Deployment]:
+def _release(target: Target, packaged: Packaged, options: DeployOptions, report: Report
+             ) -> tuple[Proof, Usage | None, Deployment]:
     """Start the service in its clean environment, prove it there and make that very process live."""
     plan = make_plan(target, packaged, options)
     candidate = _start(target, plan, report)
     try:
-        proof = _prove(target, candidate, packaged, options, report)
+        with measure_usage(candidate.pids, len(packaged.bundle.manifest.golden)) as measured:
+            proof = _prove(target, candidate, packaged, options, report)
+        usage = measured.usage
         with _stage(report, "live") as said:
-            deployment = target.apply(plan, candidate, proof.dump())
+            record = proof.dump() | ({"usage": usage.dump()} if usage else {})
+            deployment = target.apply(plan, candidate, record)
             said.append(deployment.url)
     except BaseException:
         target.discard(candidate)
         raise
-    return proof, deployment
+    return proof, usage, deployment
 
 
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:
