@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_deploy.errors import UsageError
@@ -61,6 +62,15 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
                               strict=arguments.strict, unproven=arguments.unproven)
     return DeployOptions(captured, arguments.target, settings, _read_key(arguments.api_key))
+
+
+def read_value(text: str) -> Any:
+    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
 def _read_key(text: str | None) -> str | None:
