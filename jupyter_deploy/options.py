@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -78,6 +79,15 @@ def _read_size(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: wanted a number of bytes such as 8GB or 512MiB")
     power = " kmgt".index(found[2].lower() or " ")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def read_value(text: str) -> Any:
+    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
 def _read_key(text: str | None) -> str | None:
