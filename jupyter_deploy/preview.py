@@ -21,9 +21,9 @@ from jupyter_deploy.capture.capture import Capture, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.stale import match_cells
 from jupyter_deploy.errors import DeployError, ProofError
-from jupyter_deploy.magics import DeployMagics, build_parser
+from jupyter_deploy.magics import DeployMagics
 from jupyter_deploy.notebook import read_notebook
-from jupyter_deploy.options import read_deploy_options
+from jupyter_deploy.options import build_magic_parser, read_deploy_options
 from jupyter_deploy.recipe import DeployOptions, deploy
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.report import Stage, list_contents, summarise
@@ -67,7 +67,7 @@ def _display(message: dict[str, Any]) -> None:
 
 def _read(arguments: list[str], document: str | None) -> tuple[DeployMagics, Kernel, DeployOptions]:
     magics = _find_magics()
-    parsed = build_parser().parse_args(arguments)
+    parsed = build_magic_parser().parse_args(arguments)
     return magics, magics.read_kernel(_find_document(document)), read_deploy_options(parsed, tuple(parsed.names))
 
 
