@@ -21,9 +21,9 @@ from jupyter_deploy.capture.capture import Capture, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.stale import match_cells
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
-from jupyter_deploy.magics import DeployMagics, build_parser
+from jupyter_deploy.magics import DeployMagics
 from jupyter_deploy.notebook import read_notebook
-from jupyter_deploy.options import read_deploy_options
+from jupyter_deploy.options import build_magic_parser, read_deploy_options
 from jupyter_deploy.recipe import DeployOptions, deploy
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.report import Stage, list_contents, summarise
@@ -82,7 +82,7 @@ def _read(arguments: list[str], document: str | None, panel: str) -> tuple[Deplo
         raise OtherVersion(f"the kernel has nbdeploy {__version__}, this panel is of {panel}",
                            advice="install the same version in both, restart the kernel and reload the page")
     magics = _find_magics()
-    parsed = build_parser().parse_args(arguments)
+    parsed = build_magic_parser().parse_args(arguments)
     return magics, magics.read_kernel(_find_document(document)), read_deploy_options(parsed, tuple(parsed.names))
 
 
