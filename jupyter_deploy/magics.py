@@ -31,6 +31,9 @@ NOTEBOOK = "NBDEPLOY_NOTEBOOK"
 OVERRIDES = "NBDEPLOY_OVERRIDES"
 """Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
 
+CHECK = "NBDEPLOY_CHECK"
+"""Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
+
 
 def build_parser() -> Parser:
     """Build the grammar of `%deploy`."""
@@ -140,6 +143,10 @@ class DeployMagics(Magics):
             stages.append(Stage(name, text, seconds))
             _print_stage(name, text, seconds)
 
+        if CHECK in os.environ:
+            from jupyter_deploy.check.rehearsal import rehearse_here
+
+            return rehearse_here(kernel, options, report, self.recorder)
         release = deploy(kernel, options, report, self.recorder)
         for warning in list_warnings(release.packaged):
             sys.stderr.write(f"warning: {warning}\n")
@@ -170,6 +177,9 @@ def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
 
 def _do_verb(verb: str, name: Any, target: str) -> Metrics | Endpoint | None:
     place = find_target(target)
+    if CHECK in os.environ and verb in ("stop", "start", "rollback"):
+        sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out\n")
+        return None
     match verb:
         case "list":
             sys.stdout.write(format_statuses(place.status()) + "\n")

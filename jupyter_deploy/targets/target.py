@@ -47,6 +47,8 @@ class Candidate:
     """Where the proof talks to it."""
     handle: str
     """What the target calls it."""
+    pids: tuple[int, ...] = ()
+    """The processes of one of its workers, where they are this machine's: what they use is measured."""
 
 
 @dataclass(frozen=True)

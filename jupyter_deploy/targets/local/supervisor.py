@@ -137,7 +137,8 @@ class Supervisor:
             raise
         token = uuid.uuid4().hex
         self._candidates[token] = Staged(service, pool, owner)
-        return {"candidate": token, "url": f"http://127.0.0.1:{pool.workers[0].ready.result()}",
+        first = pool.workers[0]
+        return {"candidate": token, "url": f"http://127.0.0.1:{first.ready.result()}", "pid": first.pid,
                 "seconds": time.monotonic() - began}
 
     def _forget(self, service: Service) -> None:

@@ -114,7 +114,7 @@ class LocalTarget:
             client.close()
             raise
         self._connections[answer["candidate"]] = client
-        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"])
+        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"], (answer["pid"],))
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
         """Make the candidate live on its port."""
