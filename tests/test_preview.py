@@ -66,8 +66,7 @@ def test_another_version_of_the_panel_is_refused_before_anything_is_done(noteboo
 
 
 def test_secrets_are_a_section_of_rows(notebook: LiveNotebook) -> None:
-    notebook.run("import os\nos.environ['FLAT_API_KEY'] = 'k9X2mQ7pL4vT8wZ1rB6n'\nkey = os.environ['FLAT_API_KEY']",
-                 "def told() -> int:\n    return len(key)", "told()")
+    notebook.run("FLAT_API_KEY = 'abcdef-123456'", "def told() -> int:\n    return len(FLAT_API_KEY)", "told()")
     notebook.save()
     (shown,) = ask(notebook, "show_preview", "told")
     assert [(one["title"], [row["name"] for row in one["rows"]]) for one in shown["sections"]] == [
