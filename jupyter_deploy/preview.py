@@ -74,7 +74,7 @@ def show_deploy(arguments: list[str], document: str | None = None, panel: str = 
 
 
 def _display(message: dict[str, Any]) -> None:
-    display({MIME: message}, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types here
+    display({MIME: message}, raw=True)
 
 
 def _read(arguments: list[str], document: str | None, panel: str) -> tuple[DeployMagics, Kernel, DeployOptions]:

@@ -148,4 +148,4 @@ def _transformer() -> Any:
     # Imported here: it takes 150 ms, and a notebook without a magic does without.
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return TransformerManager().transform_cell  # type: ignore[no-untyped-call]  # IPython has no types here
+    return TransformerManager().transform_cell
