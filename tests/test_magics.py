@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 import os
 import signal
 import threading
+import time
 import urllib.request
 
 import pytest
