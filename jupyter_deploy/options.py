@@ -7,11 +7,12 @@ import difflib
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_deploy.errors import UsageError
+from jupyter_deploy.runtime.options import read_batch
 
 if TYPE_CHECKING:
     from jupyter_deploy.recipe import DeployOptions
 
-_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue")
+_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "batch")
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +49,9 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds that one call may take (default: 60)")
     parser.add_argument("--max-body", type=int, metavar="BYTES", help="largest request body (default: 64 MiB)")
     parser.add_argument("--max-queue", type=int, metavar="N", help="calls that may wait before callers get 429")
+    parser.add_argument("--batch", type=read_batch, metavar="off|max=N",
+                        help="how many calls that arrive together are answered together, where the golden calls prove "
+                             "that it makes no difference (default: max=128)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 

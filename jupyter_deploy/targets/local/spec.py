@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.runtime.options import Options
+from jupyter_deploy.runtime.options import Options, name_batch
 from jupyter_deploy.targets.local.listeners import Listener
 
 _PASSED = frozenset({
@@ -26,6 +26,8 @@ class Limits:
     max_queue: int | None = None
     timeout: float | None = None
     """Seconds a call."""
+    batch: int | None = None
+    """Requests that are answered together."""
 
     @property
     def call_seconds(self) -> float:
@@ -61,7 +63,8 @@ class Spec:
         command += ["--listen-fd", str(listener.socket.fileno()), "--control-fd", str(control)]
         command += ["--metrics-file", str(metrics_file)]
         limits = {"--max-body": self.limits.max_body, "--max-queue": self.limits.max_queue,
-                  "--timeout": self.limits.timeout, "--api-key-digest": self.api_key_digest}
+                  "--timeout": self.limits.timeout, "--batch": name_batch(self.limits.batch),
+                  "--api-key-digest": self.api_key_digest}
         for option, value in limits.items():
             if value is not None:
                 command += [option, str(value)]
