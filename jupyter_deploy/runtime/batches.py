@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from time import perf_counter
+from types import BuiltinMethodType, MethodType
 from typing import Any, Protocol
 
 from .encode import encode_parts
@@ -18,6 +19,7 @@ from .refusals import Refusal
 from .stacks import describe_rows, split, stack
 from .tables import Calls
 
+BOUND = (MethodType, BuiltinMethodType)
 AnswerOne = Callable[[Request], Answer]
 """Answers a request by a call of its own; raises nothing."""
 Refuse = Callable[[Request, BaseException], Answer]
@@ -101,12 +103,12 @@ class ModelPlan:
     Parameters
     ----------
     proven
-        The models' methods that answer rows together as they answer them alone, by the model's `id` and their name.
+        The models' methods that answer rows together as they answer them alone.
 
     """
 
     def __init__(
-        self, entry: ServedEntry, lifted: Lifted, proven: dict[tuple[int, str], Any], answer_one: AnswerOne,
+        self, entry: ServedEntry, lifted: Lifted, proven: frozenset[Callable[[Any], Any]], answer_one: AnswerOne,
         refuse: Refuse,
     ) -> None:
         self._entry = entry
@@ -154,9 +156,10 @@ class ModelPlan:
         return False
 
     def _describe(self, method: Callable[[Any], Any], rows: Any) -> Hashable | None:
-        key = (id(getattr(method, "__self__", None)), getattr(method, "__name__", ""))
-        description = describe_rows(rows) if key in self._proven else None
-        return None if description is None else (key, description)
+        # Methods are equal if they are the same function of the very same object.
+        known = type(method) in BOUND and method in self._proven
+        description = describe_rows(rows) if known else None
+        return None if description is None else (method, description)
 
     def _resume(self, call: _Call, answer: Any) -> tuple[Callable[[Any], Any], Any]:
         throws = isinstance(answer, Failed)

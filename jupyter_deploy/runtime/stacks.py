@@ -18,12 +18,12 @@ def describe_rows(rows: Any) -> Hashable | None:
     Arrays of at least two dimensions need the same dtype and width, frames the same columns and dtypes and an index
     that only counts, lists the same types of values: of integers among floats a model would make other arrays.
     """
+    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
+    if numpy is not None and type(rows) is numpy.ndarray:
+        return (rows.dtype, rows.shape[1:]) if rows.ndim > 1 and len(rows) and rows.dtype != object else None
     if type(rows) is list:
         kinds = {tuple(map(type, row)) if type(row) in (list, tuple) else type(row) for row in rows}
         return ("list", *kinds) if len(kinds) == 1 else None
-    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
-    if numpy is not None and type(rows) is numpy.ndarray:
-        return ("array", rows.dtype, rows.shape[1:]) if rows.ndim > 1 and len(rows) and rows.dtype != object else None
     if pandas is not None and type(rows) is pandas.DataFrame and len(rows) and _counts(rows.index):
         return ("frame", tuple(rows.columns), tuple(rows.dtypes))
     return None

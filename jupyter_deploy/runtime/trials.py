@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from .batches import AnswerOne, ModelPlan, Plan, Refuse, TablePlan
+from .batches import BOUND, AnswerOne, ModelPlan, Plan, Refuse, TablePlan
 from .encode import encode
 from .entries import ServedEntry, by_position
 from .lifting import Lifted, lift
@@ -94,17 +94,17 @@ class Trial:
         return answers
 
     def _try_models(self, lifted: Lifted) -> ModelPlan:
-        asked: dict[tuple[int, str], tuple[Callable[[Any], Any], list[Any]]] = {}
+        asked: dict[Callable[[Any], Any], list[Any]] = {}
         for request in self.golden:
             for method, rows in _attempt(lambda: self._list_questions(lifted, request)):  # noqa: B023 - called at once
-                key = (id(getattr(method, "__self__", None)), getattr(method, "__name__", ""))
-                asked.setdefault(key, (method, []))[1].append(rows)
-        for method, tables in asked.values():
+                if type(method) not in BOUND:
+                    raise Unlike(f"{method!r} is no method of a model")
+                asked.setdefault(method, []).append(rows)
+        for method, tables in asked.items():
             try_method(method, tables)
         if not asked:
             raise Unlike("the golden calls ask no model")
-        proven = {key: method.__self__ for key, (method, _) in asked.items()}  # type: ignore[attr-defined]  # bound
-        plan = ModelPlan(self.entry, lifted, proven, self.answer_one, self.refuse)
+        plan = ModelPlan(self.entry, lifted, frozenset(asked), self.answer_one, self.refuse)
         alone = [self.answer_one(request) for request in self.golden]
         for size in SIZES[:2]:
             if plan.answer([*self.golden] * size) != alone * size:
@@ -127,8 +127,8 @@ class Trial:
 
 def try_method(method: Callable[[Any], Any], tables: Sequence[Any]) -> None:
     """Try whether a model's method answers rows together as it answers them alone (raises `Unlike`)."""
-    if getattr(method, "__self__", None) is None or describe_rows(tables[0]) is None:
-        raise Unlike(f"what {getattr(method, '__name__', method)} is asked is not a table of rows")
+    if describe_rows(tables[0]) is None:
+        raise Unlike(f"what {method.__name__} is asked is not a table of rows")
     rows = _attempt(lambda: vary(tables, ROWS))
     if len(rows) < 2:
         raise Unlike("the golden calls have fewer than two different rows")

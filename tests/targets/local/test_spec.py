@@ -31,8 +31,8 @@ def test_workers_share_the_cores(workers, variables, expected):
 
 
 def test_what_a_worker_is_told():
-    listener = Listener("127.0.0.1", 8100, socket.socket())
-    with listener.socket:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listener = Listener(listening)
         limits = Limits(max_body=5, batch=1)
         spec = Spec("name", "version", Path("bundle"), {"python": "python", "paths": []}, 1, limits, Path(), Path())
         command = spec.command(listener, 7, Path("file"))
