@@ -10,11 +10,12 @@ import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_deploy.errors import UsageError
+from jupyter_deploy.runtime.options import read_batch
 
 if TYPE_CHECKING:
     from jupyter_deploy.recipe import DeployOptions
 
-_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue")
+_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "batch")
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,6 +87,9 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     gpu.add_argument("--no-gpu", action="store_false", dest="gpu", default=None,
                      help="it gets none, and is proven without one")
     parser.add_argument("--gpu-memory", type=_read_size, metavar="SIZE", help="GPU memory that it gets, such as 8GB")
+    parser.add_argument("--batch", type=read_batch, metavar="off|max=N",
+                        help="how many calls that arrive together are answered together, where the golden calls prove "
+                             "that it makes no difference (default: max=128)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hmac
 import logging
-from collections.abc import Awaitable
+from collections.abc import Sequence
 from hashlib import sha256
 from time import perf_counter
 
 from .calls import Caller
 from .counters import Counters
 from .logs import log
-from .messages import Answer, Page, Prediction, Request, Routes
+from .messages import Answer, Page, Prediction, Reply, Request, Routes
 from .options import Options
 from .protocols.typed import refuse as refuse_typed
 from .refusals import Refusal, busy
@@ -35,6 +36,7 @@ class App:
         self._access_log = options.access_log
         self.in_progress = 0
         """Predictions that wait or run outside the event loop."""
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def admit(self, request: Request) -> Answer | None:
         """Find the route, and refuse a prediction for which the body need not be read."""
@@ -59,7 +61,18 @@ class App:
         if int(headers.get(b"content-length", b"0")) > self._max_body:
             raise self._too_large()
         if self.in_progress >= self._max_queue:
-            raise busy(429, "too_many_requests", f"{self._max_queue} requests are in progress, which is the limit")
+            raise self._too_many()
+
+    def admit_again(self, request: Request) -> Answer | None:
+        """Refuse a prediction while too many are in progress; all else was found right in a head of the same bytes."""
+        request.started = perf_counter()
+        prediction = request.prediction
+        if self.in_progress < self._max_queue or prediction is None:
+            return None
+        return self._count(prediction, request, prediction.refuse(self._too_many()))
+
+    def _too_many(self) -> Refusal:
+        return busy(429, "too_many_requests", f"{self._max_queue} requests are in progress, which is the limit")
 
     def _check_key(self, headers: dict[bytes, bytes]) -> None:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
@@ -81,28 +94,47 @@ class App:
             return refuse_typed(self._too_large())
         return self._count(prediction, request, prediction.refuse(self._too_large()))
 
-    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer at once what is quick, and the rest later."""
+    def answer(self, request: Request, reply: Reply) -> Answer | None:
+        """Answer at once what is quick, and the rest later, by `reply`."""
         prediction = request.prediction
         if prediction is None:
             return self._answer_page(request)
+        queue = prediction.entry.queue
+        if queue is not None and queue.takes(request):
+            self.in_progress += 1
+            self._slots[self._gauge] = self.in_progress
+            request.reply = reply
+            queue.add(request)
+            return None
         if not self._caller.is_quick(prediction.entry, request):
-            return self._answer_later(prediction, request)
+            task = asyncio.ensure_future(self._answer_later(prediction, request, reply))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return None
         # Only other processes can see this, and need to: a call that never returns is still in progress.
         self._slots[self._gauge] = self.in_progress + 1
-        answer = self._caller.call(prediction, request)
+        answer = self._caller.call(request)
         self._slots[self._gauge] = self.in_progress
         return self._count(prediction, request, answer)
 
-    async def _answer_later(self, prediction: Prediction, request: Request) -> Answer:
+    async def _answer_later(self, prediction: Prediction, request: Request, reply: Reply) -> None:
         self.in_progress += 1
         self._slots[self._gauge] = self.in_progress
         try:
-            answer = await self._caller.call_later(prediction, request)
+            answer = await self._caller.call_later(request)
         finally:
             self.in_progress -= 1
             self._slots[self._gauge] = self.in_progress
-        return self._count(prediction, request, answer)
+        reply(request, self._count(prediction, request, answer))
+
+    def deliver(self, requests: Sequence[Request], answers: Sequence[Answer]) -> None:
+        """Send the answers of a batch."""
+        self.in_progress -= len(requests)
+        self._slots[self._gauge] = self.in_progress
+        for request, answer in zip(requests, answers, strict=True):
+            reply = request.reply
+            assert reply is not None
+            reply(request, self._count(request.route, request, answer))
 
     def _count(self, prediction: Prediction, request: Request, answer: Answer) -> Answer:
         seconds = perf_counter() - request.started

@@ -9,15 +9,17 @@ import sys
 import threading
 import traceback
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from .decode import InvalidInput
 from .entries import Place, ServedEntry, Service, place_error, place_stack
 from .logs import log
-from .messages import Answer, Prediction, Request
+from .messages import Answer, Request
 from .refusals import Refusal, busy
 
 QUICK = 0.005
@@ -25,8 +27,7 @@ QUICK = 0.005
 SMALL = 1 << 16
 """Bytes: a larger body is decoded in a thread, whatever the entry."""
 
-
-Waiting = asyncio.Future[Answer]
+Result = TypeVar("Result")
 
 
 class OnStuck(Protocol):
@@ -37,12 +38,16 @@ class OnStuck(Protocol):
 
 
 @dataclass
-class Running:
-    """A call in a thread."""
+class Job(Generic[Result]):
+    """Work for a thread: one call of an entry, or a batch of them."""
 
-    prediction: Prediction
-    started: float
-    future: Waiting
+    entry: ServedEntry
+    run: Callable[[], Result]
+    refuse: Callable[[Refusal], Result]
+    """Gives the result when it is not run, or runs for too long."""
+    future: asyncio.Future[Result]
+    submitted: float
+    started: float = 0.0
     reported: bool = False
 
 
@@ -65,7 +70,7 @@ class Caller:
         self._pool = ThreadPoolExecutor(self._threads, "call")
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, Job[Any]] = {}
         self._latest: ServedEntry | None = None
         self._beat = perf_counter()
 
@@ -85,18 +90,29 @@ class Caller:
     @property
     def hanging(self) -> bool:
         """Whether a thread is in a call that outran the time-out."""
-        return any(running.reported for running in self._running.values())
+        return any(job.reported for job in self._running.values())
 
     def is_quick(self, entry: ServedEntry, request: Request) -> bool:
         """Tell whether a call is to run in the event loop, by `call`, or elsewhere, by `call_later`."""
-        return entry.seconds < QUICK and not entry.is_async and len(request.body) < SMALL and not self._stateful
+        return self.is_short(entry) and len(request.body) < SMALL
 
-    def call(self, prediction: Prediction, request: Request) -> Answer:
+    def is_short(self, entry: ServedEntry) -> bool:
+        """Tell whether an entry's calls may run in the event loop."""
+        return entry.seconds < QUICK and not entry.is_async and not self._stateful
+
+    def call(self, request: Request) -> Answer:
         """Answer a request by calling its entry, here in the event loop and now."""
-        self._latest = prediction.entry
-        return self._run(prediction, request)
+        self._latest = request.route.entry
+        return self.answer(request)
 
-    def _run(self, prediction: Prediction, request: Request) -> Answer:
+    def call_together(self, entry: ServedEntry, run: Callable[[], Result]) -> Result:
+        """Run a batch of an entry's calls, here in the event loop and now."""
+        self._latest = entry
+        return run()
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request by calling its entry in this thread, whichever it is; raises nothing."""
+        prediction = request.route
         entry = prediction.entry
         try:
             arguments = prediction.decode(request)
@@ -105,17 +121,30 @@ class Caller:
             entry.took(perf_counter() - started)
             return prediction.encode(request, result)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
-            return prediction.refuse(self._refuse(entry, error))
+            return self.refuse(request, error)
 
-    async def call_later(self, prediction: Prediction, request: Request) -> Answer:
+    async def call_later(self, request: Request) -> Answer:
         """Answer a request by calling its entry in a thread, or by awaiting it."""
+        prediction = request.route
         if prediction.entry.is_async:
-            return await self._await(prediction, request)
-        future: Waiting = self._loop.create_future()
-        self._pool.submit(self._work, prediction, request, future, perf_counter())
-        return await future
+            return await self._await(request)
+        run = partial(self._answer_queued, request, perf_counter())
+        return await self.submit(prediction.entry, run, prediction.refuse)
 
-    async def _await(self, prediction: Prediction, request: Request) -> Answer:
+    def _answer_queued(self, request: Request, submitted: float) -> Answer:
+        request.route.entry.meter.queued(perf_counter() - submitted)
+        return self.answer(request)
+
+    def submit(
+        self, entry: ServedEntry, run: Callable[[], Result], refuse: Callable[[Refusal], Result]
+    ) -> asyncio.Future[Result]:
+        """Run something in a thread, under the time-out."""
+        job = Job(entry, run, refuse, self._loop.create_future(), perf_counter())
+        self._pool.submit(self._work, job)
+        return job.future
+
+    async def _await(self, request: Request) -> Answer:
+        prediction = request.route
         entry = self._latest = prediction.entry
         try:
             arguments = prediction.decode(request)
@@ -124,7 +153,7 @@ class Caller:
             entry.took(perf_counter() - started)
             return prediction.encode(request, result)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
-            return prediction.refuse(self._refuse(entry, error))
+            return self.refuse(request, error)
 
     async def _finish(self, entry: ServedEntry, task: asyncio.Future[Any]) -> Any:
         done, _ = await asyncio.wait({task}, timeout=self._timeout)
@@ -133,17 +162,21 @@ class Caller:
             raise self._refuse_overdue(entry)
         return task.result()
 
-    def _work(self, prediction: Prediction, request: Request, future: Waiting, submitted: float) -> None:
-        started = perf_counter()
-        prediction.entry.meter.queued(started - submitted)
-        if started - submitted > self._timeout:
-            refusal = busy(503, "overloaded", f"the request waited {started - submitted:.1f} s for its turn")
-            answer = prediction.refuse(refusal)
+    def _work(self, job: Job[Any]) -> None:
+        job.started = perf_counter()
+        waited = job.started - job.submitted
+        if waited > self._timeout:
+            result = job.refuse(busy(503, "overloaded", f"the request waited {waited:.1f} s for its turn"))
         else:
-            self._running[threading.get_ident()] = Running(prediction, started, future)
-            answer = self._run(prediction, request)
+            self._running[threading.get_ident()] = job
+            result = job.run()
             del self._running[threading.get_ident()]
-        self._loop.call_soon_threadsafe(_settle, future, answer)
+        self._loop.call_soon_threadsafe(_settle, job.future, result)
+
+    def refuse(self, request: Request, error: BaseException) -> Answer:
+        """Answer a prediction that raised."""
+        prediction = request.route
+        return prediction.refuse(self._refuse(prediction.entry, error))
 
     def _refuse(self, entry: ServedEntry, error: BaseException) -> Refusal:
         if isinstance(error, Refusal):
@@ -173,13 +206,12 @@ class Caller:
             before = now
 
     def _look(self, now: float) -> None:
-        for thread, running in list(self._running.items()):
-            if now - running.started > self._timeout and not running.reported:
-                running.reported = True
-                answer = running.prediction.refuse(self._refuse_overdue(running.prediction.entry))
-                self._loop.call_soon_threadsafe(_settle, running.future, answer)
+        for thread, job in list(self._running.items()):
+            if now - job.started > self._timeout and not job.reported:
+                job.reported = True
+                self._loop.call_soon_threadsafe(_settle, job.future, job.refuse(self._refuse_overdue(job.entry)))
                 reported = sum(one.reported for one in list(self._running.values()))
-                self._report(running.prediction.entry, thread, now - running.started, fatal=reported == self._threads)
+                self._report(job.entry, thread, now - job.started, fatal=reported == self._threads)
         if now - self._beat > self._timeout + 1 and self._latest is not None:
             self._report(self._latest, self._loop_thread, now - self._beat, fatal=True)
             self._beat = now
@@ -192,7 +224,7 @@ class Caller:
         self._on_stuck(entry.name, seconds, place.cell, fatal=fatal)
 
 
-def _settle(future: Waiting, answer: Answer) -> None:
-    """Finish a call's future, unless the watchdog or the call itself was first."""
+def _settle(future: asyncio.Future[Result], result: Result) -> None:
+    """Finish a job's future, unless the watchdog or the job itself was first."""
     if not future.done():
-        future.set_result(answer)
+        future.set_result(result)

@@ -2,7 +2,8 @@
 
 A prediction is a small body in and a small body out, so what a general server does around it would cost several times
 the prediction itself. This does what a service needs: keep-alive, pipelining, chunked bodies, limits on head and body,
-100-continue, back-pressure, and `Connection: close` while draining.
+100-continue, back-pressure, and `Connection: close` while draining. A whole request whose head is known (`heads.py`)
+is taken as it comes; the parser sees the others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -18,8 +18,9 @@ from urllib.parse import unquote
 
 import httptools
 
+from .heads import END, Heads
 from .logs import log
-from .messages import JSON_ONLY, Answer, Header, Request
+from .messages import JSON_ONLY, Answer, Header, Reply, Request
 
 MAX_HEAD = 1 << 16
 """Bytes of a request's line and headers."""
@@ -37,11 +38,14 @@ class Application(Protocol):
     def admit(self, request: Request) -> Answer | None:
         """Look at a request's head; an answer refuses it before its body is read."""
 
+    def admit_again(self, request: Request) -> Answer | None:
+        """Look at a request with a head that was admitted before; an answer refuses it."""
+
     def admit_size(self, request: Request, size: int) -> Answer | None:
         """Look at the bytes of the body so far; an answer refuses the request."""
 
-    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer a request: at once, or later."""
+    def answer(self, request: Request, reply: Reply) -> Answer | None:
+        """Answer a request: at once, or later by `reply`."""
 
     def refuse_malformed(self, status: int) -> Answer:
         """Answer what is no request."""
@@ -53,7 +57,7 @@ class Connections:
 
     app: Application
     open: set[Connection] = field(default_factory=set)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    heads: Heads = field(default_factory=Heads)
     headers: bytes = b""
     """Sent with every answer."""
     closing: bool = False
@@ -74,6 +78,10 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._heard = shared.now
         # What is being received.
+        self._between = True
+        """The parser has nothing of a request."""
+        self._fresh: bytes | None = None
+        """The head that the parser is given, if it is given whole."""
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_size: int | None = None
@@ -102,6 +110,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._heard = self._shared.now
+        if self._between:
+            data = self._take_known(data)
+            if not data:
+                return
         if self._unparsed:
             data = self._take_unparsed(data)
         try:
@@ -120,6 +132,23 @@ class Connection(asyncio.Protocol):
             if self._head_size > MAX_HEAD:
                 self._end(431)
 
+    def _take_known(self, data: bytes) -> bytes:
+        """Take the requests whose heads are known and whose bodies are there; gives the rest, for the parser."""
+        heads = self._shared.heads
+        start = 0
+        while (found := data.find(END, start)) >= 0:
+            body = found + len(END)
+            bytes_of_head = data[start:body]
+            head = heads.get(bytes_of_head)
+            if head is None or body + head.length > len(data):
+                self._fresh = bytes_of_head
+                break
+            start = body + head.length
+            request = Request("POST", head.path, head.headers, data[body:start])
+            request.prediction = head.prediction
+            self._take(request, self._app.admit_again(request))
+        return data[start:] if start else data
+
     def pause_writing(self) -> None:
         """Read no further while the caller does not read the answers."""
         self._writing_paused = True
@@ -134,6 +163,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        self._between = False
         self._url = b""
         self._headers = {}
         self._head_size = 0
@@ -154,10 +184,14 @@ class Connection(asyncio.Protocol):
         self._head_size = None
         headers = self._headers
         request = self._request = Request(self._parser.get_method().decode(), read_path(self._url), headers)
+        fresh, self._fresh = self._fresh, None
         refusal = self._app.admit(request)
         if refusal is not None:
             self._refuse(request, refusal)
-        elif headers.get(b"expect", b"").lower() == b"100-continue":
+            return
+        if fresh is not None:
+            self._shared.heads.learn(fresh, request)
+        if headers.get(b"expect", b"").lower() == b"100-continue":
             self._transport.write(CONTINUE)
 
     def on_body(self, data: bytes) -> None:
@@ -184,7 +218,7 @@ class Connection(asyncio.Protocol):
         elif request is not None:
             body = self._body
             request.body = body[0] if len(body) == 1 else b"".join(body)
-            request.keep_alive = self._parser.should_keep_alive()
+            request.keep_alive = self._between = self._parser.should_keep_alive()
             self._take(request, None)
 
     def _take_unparsed(self, data: bytes) -> bytes:
@@ -216,17 +250,14 @@ class Connection(asyncio.Protocol):
             self._begin(request, refusal)
 
     def _begin(self, request: Request, refusal: Answer | None) -> None:
-        answer = refusal or self._app.answer(request)
-        if isinstance(answer, Answer):
+        answer = refusal or self._app.answer(request, self._reply)
+        if answer is not None:
             self._write(request, answer)
-            return
-        self._busy = True
-        task = asyncio.ensure_future(self._finish(request, answer))
-        self._shared.tasks.add(task)
-        task.add_done_callback(self._shared.tasks.discard)
+        else:
+            self._busy = True
 
-    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> None:
-        self._write(request, await answer)
+    def _reply(self, request: Request, answer: Answer) -> None:
+        self._write(request, answer)
         self._heard = self._shared.now
         self._busy = False
         while self._waiting and not self._busy:

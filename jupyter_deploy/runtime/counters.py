@@ -13,6 +13,8 @@ from .metrics import SECONDS, Metrics, Series
 
 CODES = (200, 400, 401, 413, 415, 422, 429, 500, 503, 504)
 """The statuses that a prediction route answers with."""
+SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+"""Upper bounds of a batch size's buckets."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Meter:
     called: Callable[[float], None]
     """Count a call: the seconds inside the entry's function."""
     queued: Callable[[float], None]
-    """Count the seconds that a call waited for a thread."""
+    """Count the seconds that a call waited for a thread, or for the batch before it."""
+    batched: Callable[[int], None]
+    """Count a batch: its requests."""
 
 
 class Counters:
@@ -43,14 +47,14 @@ class Counters:
                             merge="max")
         self._progress = _gauge("nbdeploy_requests_in_progress", "Predictions accepted and not yet answered.")
         requests = {entry: self._requests(entry) for entry in entries}
-        durations = {entry: self._durations(entry) for entry in entries}
-        flat = [one for group in (*requests.values(), *durations.values()) for one in group]
+        histograms = {entry: self._histograms(entry) for entry in entries}
+        flat = [one for group in (*requests.values(), *histograms.values()) for one in group]
         fixed = [self._ready, self._cold, self._info, self._last, self._progress, *self._process]
         self.metrics = Metrics([*flat, *fixed], path)
         self.slots = self.metrics.slots
         self.in_progress = self.metrics.slot(self._progress)
         """The slot of the gauge."""
-        self.meters = {entry: self._meter(requests[entry], durations[entry]) for entry in entries}
+        self.meters = {entry: self._meter(requests[entry], histograms[entry]) for entry in entries}
         self.clear()
 
     def clear(self) -> None:
@@ -63,28 +67,29 @@ class Counters:
         return [Series("nbdeploy_requests_total", "counter", "Prediction requests answered, by HTTP status.",
                        (*labels, ("code", str(code)))) for code in CODES]
 
-    def _durations(self, entry: str) -> list[Series]:
+    def _histograms(self, entry: str) -> list[Series]:
         labels = (("entry", entry), self._version)
         return [
-            Series(name, "histogram", text, labels, bounds=SECONDS)
-            for name, text in (
-                ("nbdeploy_request_duration_seconds", "From a request's head to its answer."),
-                ("nbdeploy_inference_duration_seconds", "Inside the entry's function."),
-                ("nbdeploy_queue_duration_seconds", "Waiting for a thread; short calls run without one."),
+            Series(name, "histogram", text, labels, bounds=bounds)
+            for name, text, bounds in (
+                ("nbdeploy_request_duration_seconds", "From a request's head to its answer.", SECONDS),
+                ("nbdeploy_inference_duration_seconds", "Inside the entry's function.", SECONDS),
+                ("nbdeploy_queue_duration_seconds", "Waiting for a thread, or for a batch to begin.", SECONDS),
+                ("nbdeploy_batch_size", "Requests that were answered together.", SIZES),
             )
         ]
 
-    def _meter(self, requests: list[Series], durations: list[Series]) -> Meter:
+    def _meter(self, requests: list[Series], histograms: list[Series]) -> Meter:
         slots, last, clock = self.slots, self.metrics.slot(self._last), time.time
         codes = {code: self.metrics.slot(series) for code, series in zip(CODES, requests, strict=True)}
-        observe, called, queued = (self.metrics.observer(series) for series in durations)
+        observe, called, queued, batched = (self.metrics.observer(series) for series in histograms)
 
         def answered(status: int, seconds: float) -> None:
             slots[codes[status]] += 1
             slots[last] = clock()
             observe(seconds)
 
-        return Meter(answered, called, queued)
+        return Meter(answered, called, queued, batched)
 
     def set_ready(self, ready: bool, seconds: float | None = None) -> None:
         """Say whether the worker is ready and, the first time, after how many seconds."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from .describe import describe
 from .plain import CannotEncode, plain
+from .stacks import split
 
-__all__ = ["CannotEncode", "describe", "encode", "to_json"]
+__all__ = ["CannotEncode", "describe", "encode", "encode_parts", "to_json"]
 
 # A dataclass goes through `plain`, because orjson leaves out fields that begin with an underscore
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
@@ -67,6 +70,21 @@ def _encode_plain(value: object) -> bytes:
         raise CannotEncode(
             "", "nested too deeply, or contains itself", "return a flat structure of lists and dictionaries"
         ) from None
+
+
+def encode_parts(value: object, sizes: Sequence[int]) -> Iterator[bytes]:
+    """Write so many of the elements of a list, an array, a series or a frame each as JSON of its own.
+
+    Raises
+    ------
+    CannotEncode, NotRows
+        When it cannot be written, or has not as many elements.
+
+    """
+    numpy = sys.modules.get("numpy")
+    direct = type(value) is list or (numpy is not None and type(value) is numpy.ndarray)
+    # A frame is converted as a whole, column by column; of parts of it each row would cost as much as all.
+    return map(encode, split(value if direct else plain(value), sizes))
 
 
 def to_json(value: object) -> Any:

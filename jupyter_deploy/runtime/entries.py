@@ -12,12 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass
 from pathlib import Path
 from types import GeneratorType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .counters import Meter
 from .decode import compile_decoder
 from .manifest import Entry, Manifest, check_files
 from .tables import Calls, FormDecoder
+
+if TYPE_CHECKING:
+    from .queues import Queue
 
 SERVICE = "service.py"
 INFINITY = float("inf")
@@ -36,22 +39,27 @@ class ServedEntry:
     `seconds` is the running mean of its calls' duration: it decides where the next one runs.
     """
 
-    __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "seconds")
+    __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "original", "queue",
+                 "seconds")
 
     meter: Meter
     """Set by the worker that serves it."""
+    queue: Queue | None
+    """Where its requests become batches, if they were proven to."""
 
     def __init__(self, described: Entry, function: Callable[..., Any]) -> None:
         self.name = described.name
         self.described = described
         self.decode: Callable[[Any], dict[str, Any]] = compile_decoder(described)
         self.forms = FormDecoder(described, self.decode)
+        self.original = function
         if described.positional:
             function = by_position(function, described.positional)
         yields = inspect.isasyncgenfunction(inspect.unwrap(function))
         self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
         self.function = _collect_async(function) if yields else function
         self.seconds = INFINITY
+        self.queue = None
 
     def call(self, arguments: Arguments) -> Any:
         """Call the function (not for async entries); what a generator yields is collected."""

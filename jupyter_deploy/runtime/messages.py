@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 class Request:
     """A request; its body is complete when it is to be answered."""
 
-    __slots__ = ("body", "headers", "keep_alive", "memo", "method", "path", "prediction", "started")
+    __slots__ = ("body", "headers", "keep_alive", "memo", "method", "path", "prediction", "reply", "started")
 
     def __init__(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes = b"") -> None:
         self.method = method
@@ -42,12 +42,24 @@ class Request:
         self.keep_alive = True
         self.started = 0.0
         self.prediction: Prediction | None = None
+        self.reply: Reply | None = None
+        """How it is answered, once it waits for a batch."""
         self.memo: Any = None
         """What a protocol's decoder leaves for its encoder."""
+
+    @property
+    def route(self) -> Prediction:
+        """The prediction that is asked for, where it is known that one is."""
+        assert self.prediction is not None
+        return self.prediction
 
     def header(self, name: bytes) -> str:
         """Give a header's text, empty when it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
+
+
+Reply = Callable[[Request, Answer], None]
+"""Sends the answer to a request; called in the event loop."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ KServe v1 under /v1, MLflow and SageMaker at /invocations, Prometheus at /metric
 SIGTERM drains: what was accepted is answered, then the worker exits with status 0.
 """
 
+MAX_BATCH = 4096
+"""Requests that may be answered together."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -42,6 +45,8 @@ class Options:
     """Bytes."""
     max_queue: int = 1024
     """Requests in progress."""
+    batch: int = 128
+    """Requests that are answered together at most; 1: each is answered alone."""
     timeout: float = 60.0
     """Seconds that one call of an entry may take."""
     drain: float = 20.0
@@ -53,6 +58,19 @@ class Options:
     def supervised(self) -> bool:
         """Whether a supervisor holds the other end of a control channel."""
         return self.control_fd is not None
+
+
+def read_batch(text: str) -> int:
+    """Read `off` or `max=N` as the requests in a batch (raises `ArgumentTypeError`)."""
+    number = "1" if text == "off" else text.removeprefix("max=")
+    if (text != "off" and not text.startswith("max=")) or not number.isdigit() or not 1 <= int(number) <= MAX_BATCH:
+        raise argparse.ArgumentTypeError(f"wanted off, or max=N with N from 1 to {MAX_BATCH}, found {text!r}")
+    return int(number)
+
+
+def name_batch(most: int | None) -> str | None:
+    """Give what `read_batch` reads as a number."""
+    return None if most is None else f"max={most}"
 
 
 def parse_options(bundle: Path, arguments: list[str]) -> Options:
@@ -77,6 +95,9 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
         help="a larger request body is refused with 413 (default: %(default)s)")
     add("--max-queue", type=int, default=Options.max_queue, metavar="N",
         help="with more requests in progress, further ones are refused with 429 (default: %(default)s)")
+    add("--batch", type=read_batch, default=Options.batch, metavar="off|max=N",
+        help="how many requests that arrive together are answered together, where golden calls prove that it makes no "
+             f"difference (default: max={Options.batch})")
     add("--timeout", type=float, default=Options.timeout, metavar="SECONDS",
         help="a call that takes longer is answered with 504 (default: %(default)s)")
     add("--drain", type=float, default=Options.drain, metavar="SECONDS",

@@ -4,47 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import orjson
 
+from .batches import Plan
 from .calls import Caller
-from .entries import Service
+from .entries import ServedEntry, Service
 from .logs import log
 from .manifest import GOLDEN, GoldenCall
-from .messages import Prediction, Request
+from .messages import Request
+from .options import Options
 from .protocols.typed import prediction_of
+from .queues import Deliver, Queue
+from .trials import Trial, Unlike
 
 PATIENCE = 30.0
 """Seconds after which a worker is ready even if not every golden call has been called."""
 
 
-async def warm_up(service: Service, caller: Caller) -> None:
-    """Call every golden call that changes nothing the way a request would, and measure each entry when it is warm."""
+async def warm_up(service: Service, caller: Caller, options: Options, deliver: Deliver) -> None:
+    """Call every golden call that changes nothing the way a request would, and measure each entry when it is warm.
+
+    In between it is tried whether the entry can answer requests together; then they will wait in a `Queue`. Where the
+    golden calls were left out of the image, there is nothing to do.
+    """
     if not (service.bundle / GOLDEN).is_dir():
-        return  # they were left out of the image
+        return
     calls = [call for call in service.manifest.golden if not service.entries[call.entry].described.mutates]
     try:
-        await asyncio.wait_for(_call_all(service, caller, calls), PATIENCE)
+        await asyncio.wait_for(_call_all(service, caller, calls, options.batch, deliver), PATIENCE)
     except asyncio.TimeoutError:
         log(logging.WARNING, f"the golden calls did not end within {PATIENCE:g} s; the service is used as it is")
 
 
-async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall]) -> None:
-    cold: dict[str, tuple[Prediction, Request]] = {}
+async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], most: int, deliver: Deliver) -> None:
+    warm: dict[str, list[Request]] = {}
     for call in calls:
-        entry = service.entries[call.entry]
         golden = orjson.loads((service.bundle / call.file).read_bytes())
-        prediction, request = prediction_of(entry), Request("POST", "", {}, orjson.dumps(golden["request"]))
-        if await _try(caller, prediction, request):
-            cold[entry.name] = prediction, request
-    for prediction, request in cold.values():
+        request = Request("POST", "", {}, orjson.dumps(golden["request"]))
+        request.prediction = prediction_of(service.entries[call.entry])
+        if await _try(caller, request):
+            warm.setdefault(call.entry, []).append(request)
+    for name, requests in warm.items():
+        entry = service.entries[name]
+        if most > 1 and not entry.is_async and not service.stateful:
+            await _try_together(entry, requests, caller, most, deliver)
         # The first calls paid for imports and caches; what counts is how long the next one takes.
-        prediction.entry.seconds = float("inf")
-        await _try(caller, prediction, request)
+        entry.seconds = float("inf")
+        await _try(caller, requests[-1])
 
 
-async def _try(caller: Caller, prediction: Prediction, request: Request) -> bool:
-    answer = await caller.call_later(prediction, request)
+async def _try_together(
+    entry: ServedEntry, requests: list[Request], caller: Caller, most: int, deliver: Deliver
+) -> None:
+    trial = Trial(entry, requests, caller.answer, caller.refuse)
+    found = await caller.submit(entry, partial(_find_plan, trial), lambda refusal: refusal.message)
+    if isinstance(found, str):
+        log(logging.INFO, f"{entry.name} answers each request alone: {found}")
+    else:
+        log(logging.INFO, f"{entry.name} answers requests together that arrive together", most=most)
+        entry.queue = Queue(entry, found, caller, most=most, deliver=deliver)
+
+
+def _find_plan(trial: Trial) -> Plan | str:
+    try:
+        return trial.find_plan()
+    except Unlike as reason:
+        return str(reason)
+
+
+async def _try(caller: Caller, request: Request) -> bool:
+    answer = await caller.call_later(request)
     if answer.status != 200:
-        log(logging.WARNING, f"a golden call of {prediction.entry.name} was not answered", answer=answer.body.decode())
+        name = request.route.entry.name
+        log(logging.WARNING, f"a golden call of {name} was not answered", answer=answer.body.decode())
     return answer.status == 200

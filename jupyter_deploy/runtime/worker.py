@@ -92,7 +92,7 @@ def report_failure(
 async def prepare(options: Options, service: Service, control: Control | None) -> Worker:
     """Build the worker inside the event loop and warm it up."""
     worker = Worker(options, service, control)
-    await warm_up(service, worker.caller)
+    await warm_up(service, worker.caller, options, worker.app.deliver)
     worker.counters.clear()
     return worker
 
@@ -114,8 +114,8 @@ class Worker:
             service, self.counters.metrics, guarded=options.api_key_digest is not None,
             live=self._is_live, ready=self._is_ready,
         )
-        self._app = App(routes, self.caller, self.counters, options)
-        self._server = Server(self._app)
+        self.app = App(routes, self.caller, self.counters, options)
+        self._server = Server(self.app)
 
     def _is_live(self) -> bool:
         return not self.caller.hanging

@@ -35,11 +35,16 @@ def refuse(refusal: Refusal) -> Answer:
 
 def decode_typed(entry: ServedEntry, request: Request) -> dict[str, Any]:
     """Read the arguments from a JSON object."""
+    return entry.decode(read_json(request))
+
+
+def read_json(request: Request) -> Any:
+    """Parse a body that should be JSON, by its content type too (raises `Refusal`)."""
     kind = request.headers.get(b"content-type", b"")
     if kind not in KINDS and not is_json(kind):
         raise Refusal(415, "unsupported_media_type",
                       f"the body should be application/json, but the content type is {kind.decode('latin-1')!r}")
-    return entry.decode(parse_json(request.body))
+    return parse_json(request.body)
 
 
 def is_json(content_type: bytes) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.runtime.options import Options
+from jupyter_deploy.runtime.options import Options, name_batch
 from jupyter_deploy.targets.local.listeners import Listener
 
 _PASSED = frozenset({
@@ -15,6 +16,8 @@ _PASSED = frozenset({
     "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 })
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
+"""How many threads linear algebra and OpenMP take; without these, each process takes as many as there are cores."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Limits:
     max_queue: int | None = None
     timeout: float | None = None
     """Seconds a call."""
+    batch: int | None = None
+    """Requests that are answered together."""
 
     @property
     def call_seconds(self) -> float:
@@ -49,7 +54,7 @@ class Spec:
     """The folder of the deployment's metrics files."""
     api_key_digest: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """All that the workers find in `os.environ`; never written down."""
+    """The deployment's environment variables; never written down."""
 
     def command(self, listener: Listener, control: int, metrics_file: Path) -> list[str]:
         """Give the command line of a worker."""
@@ -61,11 +66,23 @@ class Spec:
         command += ["--listen-fd", str(listener.socket.fileno()), "--control-fd", str(control)]
         command += ["--metrics-file", str(metrics_file)]
         limits = {"--max-body": self.limits.max_body, "--max-queue": self.limits.max_queue,
-                  "--timeout": self.limits.timeout, "--api-key-digest": self.api_key_digest}
+                  "--timeout": self.limits.timeout, "--batch": name_batch(self.limits.batch),
+                  "--api-key-digest": self.api_key_digest}
         for option, value in limits.items():
             if value is not None:
                 command += [option, str(value)]
         return command
+
+    @property
+    def worker_variables(self) -> dict[str, str]:
+        """What a worker finds in `os.environ`: several share the cores, unless a variable of the author's says more."""
+        threads = max(1, _count_cores() // self.workers)
+        shared = {name: str(threads) for name in _THREADS} if self.workers > 1 else {}
+        return {**shared, **self.variables}
+
+
+def _count_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pass_variables(environ: Mapping[str, str], required: Iterable[str] = ()) -> dict[str, str]:

@@ -50,6 +50,8 @@ class LocalOptions:
     max_body: int | None = None
     max_queue: int | None = None
     timeout: float | None = None
+    batch: int | None = None
+    """Calls that are answered together; 1: none."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -107,7 +109,7 @@ class LocalTarget:
             answer = client.request(
                 "stage", name=plan.name, version=plan.version, bundle=str(plan.bundle.resolve()),
                 environment=asdict(plan.environment), workers=options.workers, host=options.host, port=options.port,
-                limits=asdict(Limits(options.max_body, options.max_queue, options.timeout)),
+                limits=asdict(Limits(options.max_body, options.max_queue, options.timeout, options.batch)),
                 api_key_digest=options.api_key_digest, variables=variables,
             )
         except BaseException:

@@ -87,7 +87,7 @@ class Worker(asyncio.Protocol):
         with self.spec.log.open("ab") as log:
             return subprocess.Popen(
                 self.spec.command(listener, control.fileno(), self.metrics_file),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.spec.variables),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.spec.worker_variables,
                 cwd=data if data.is_dir() else self.spec.bundle,
                 pass_fds=(listener.socket.fileno(), control.fileno()),
                 # Its own session: whatever it starts itself goes with it.
