@@ -17,6 +17,7 @@ from jupyter_deploy.check.job import Job
 from jupyter_deploy.check.pinning import find_installs, find_unpinned
 from jupyter_deploy.errors import NotebookError
 from jupyter_deploy.notebook import read_notebook
+from jupyter_deploy.proof import Difference, table
 from jupyter_deploy.recipe import format_size
 
 _CODES = {"ProofError": "proof-failed", "ExecutionFailed": "execution-failed", "NotebookError": "not-runnable",
@@ -90,11 +91,11 @@ def judge(job: Job, evidence: Evidence, contract: Contract | None, limits: Limit
     service = evidence.service
     changes: tuple[Change, ...] = ()
     moved: tuple[Moved, ...] = ()
-    findings = [*more, *_judge_failure(evidence.failure, job.title), *_judge_tests(evidence, job.title)]
+    findings = [*more, *_judge_failure(evidence.failure, job), *_judge_tests(evidence, job.title)]
     if service is not None:
         if contract is not None:
             changes, moved, refused = _compare(service, contract, limits.drift, job.title)
-            findings += [*refused, *_judge_changes(changes, moved, job.title)]
+            findings += [*_judge_changes(changes, moved, job.title), *refused]
         findings += _judge_service(service, evidence, limits, job.title)
         findings += _judge_packages(job, service, limits)
     else:
@@ -108,12 +109,20 @@ def judge(job: Job, evidence: Evidence, contract: Contract | None, limits: Limit
         service.get("memory"), service.get("bundle"), source)
 
 
-def _judge_failure(failure: Failure | None, title: str) -> Iterator[Finding]:
+def _judge_failure(failure: Failure | None, job: Job) -> Iterator[Finding]:
     if failure is None:
         return
     code = "non-deterministic" if failure.unsteady else _CODES.get(failure.kind, "not-deployable")
-    message = failure.message if failure.where in (None, title) else f"{failure.message} ({failure.where})"
-    yield Finding("error", code, message, title, _cell_of(failure.message), failure.advice)
+    message = failure.message
+    if failure.differences:  # laid out anew: the cells have other names here
+        first, _, *rest = message.split("\n\n")
+        message = "\n\n".join([first, table(tuple(Difference(**one) for one in failure.differences)), *rest])
+    place = "" if failure.where in (None, job.notebook) else f"{_gap(message)}({failure.where})"
+    yield Finding("error", code, message + place, job.title, _cell_of(message), failure.advice)
+
+
+def _gap(message: str) -> str:
+    return "\n\n" if "\n" in message else " "
 
 
 def _cell_of(text: str) -> str | None:

@@ -27,6 +27,7 @@ _STAND_IN = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.sta
 _FINISH = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.finish()"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+_KEPT = re.compile(r"(; )?the executed notebook is .*$")
 _LABEL = re.compile(r"cell \[(\d+)\]")
 
 
@@ -46,8 +47,8 @@ def run_job(job: Job) -> Evidence:
             with environment(variables):
                 execute(document, run, Path(job.output))
         except DeployError as error:
-            failure = Failure(type(error).__name__, error.message, error.where, error.advice,
-                              isinstance(error, UsageError))
+            advice = _KEPT.sub("", error.advice or "") or None  # the check itself says where it is
+            failure = Failure(type(error).__name__, error.message, error.where, advice, isinstance(error, UsageError))
         said = json.loads(outcome.read_text(encoding="utf-8")) if outcome.exists() else {}
     return _collect(job, failure, said, time.perf_counter() - started)
 

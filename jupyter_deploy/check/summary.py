@@ -27,8 +27,10 @@ def write_summary(checks: Sequence[Check], *, colour: bool = False) -> str:
         verdict = _verdict(check)
         lines.append(f"{paint(verdict, verdict)}  {check.title}  ({format_seconds(check.seconds)})")
         lines += [f"  {figure}" for figure in [", ".join(list_figures(check))] if figure]
-        for finding in check.findings:
+        for finding, following in zip(check.findings, [*check.findings[1:], None], strict=True):
             lines += _write_finding(finding, paint(finding.severity, f"{finding.severity:<8}"))
+            if finding.advice and finding.severity != "note" and (not following or following.advice != finding.advice):
+                lines.append(f"           → {finding.advice}")
         if check.moved:
             lines += ["", *(f"  {line}" for line in write_table(check.moved))]
         lines += [f"  {line}" for line in _write_places(check)]
@@ -72,8 +74,6 @@ def _write_finding(finding: Finding, severity: str) -> Iterator[str]:
     first, *rest = _shorten(finding.message.splitlines() or [""])
     yield f"  {severity} {place}{first}  [{finding.code}]"
     yield from (f"           {line}".rstrip() for line in rest)
-    if finding.advice and finding.severity != "note":
-        yield f"           → {finding.advice}"
 
 
 def _shorten(lines: list[str]) -> list[str]:
