@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_deploy.check.changes import Change, Interface, compare_classes, compare_entries
 from jupyter_deploy.check.contract import Contract
 from jupyter_deploy.check.drift import Drift, Moved, compare_answers, rank_moved
-from jupyter_deploy.check.evidence import Evidence, Failure, TestCell
+from jupyter_deploy.check.evidence import CellTest, Evidence, Failure
 from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.job import Job
 from jupyter_deploy.check.pinning import find_installs, find_unpinned
@@ -64,7 +64,7 @@ class Check:
     proof: Mapping[str, Any] | None = None
     changes: tuple[Change, ...] = ()
     moved: tuple[Moved, ...] = ()
-    tests: tuple[TestCell, ...] = ()
+    tests: tuple[CellTest, ...] = ()
     latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By entry: `calls`, `p50` and `p95` in seconds."""
     memory: int | None = None
@@ -134,7 +134,7 @@ def _cell_of(text: str) -> str | None:
 def _judge_tests(evidence: Evidence, title: str) -> Iterator[Finding]:
     for test in evidence.tests:
         if test.result == "failed":
-            yield Finding("error", "test-failed", f"the service did not pass {test.title!r}: {test.message}", title,
+            yield Finding("error", "test-failed", f"the service did not pass: {test.message}", title,
                           test.cell, "in test cells the entries are answered by the packaged service; "
                                      "the executed notebook has the traceback")
 

@@ -22,6 +22,7 @@ from jupyter_deploy.check.evidence import Evidence
 from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.job import Job, ParameterSet, read_parameter_sets
 from jupyter_deploy.check.judgement import Check, Limits, judge
+from jupyter_deploy.check.pinning import read_requirements
 from jupyter_deploy.errors import DeployError, UsageError
 from jupyter_deploy.options import read_value
 from jupyter_deploy.registry import data_dir
@@ -48,6 +49,8 @@ def make_jobs(arguments: argparse.Namespace, limits: Limits) -> list[Planned]:
         raise UsageError(f"--jobs {arguments.jobs}: wanted at least 1")
     if arguments.update and arguments.against:
         raise UsageError("--update records a contract, and --against does without: only one of them")
+    if limits.requirements is not None:
+        read_requirements(limits.requirements)  # what cannot be read is told before anything runs
     sets = read_parameter_sets(arguments.parameters, {name: read_value(value) for name, value in arguments.parameter})
     cases = [(notebook, one) for notebook in dict.fromkeys(arguments.notebooks) for one in sets]
     outputs = _name_outputs(cases, arguments.output)
