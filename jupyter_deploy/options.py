@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
+import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_deploy.errors import UsageError
@@ -31,6 +33,35 @@ class Parser(argparse.ArgumentParser):
         return f"{self.prog} --help lists the options"
 
 
+def build_magic_parser() -> Parser:
+    """Build the grammar of `%deploy`."""
+    parser = Parser(prog="%deploy", add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+                    description="Serve a function or a model of this notebook as a proven live HTTP endpoint.",
+                    epilog="examples:\n  %deploy predict\n  %deploy model --name churn --workers 2\n"
+                           "  %deploy predict --example 'predict(df.head(3))' --dry-run\n  %deploy --list")
+    parser.add_argument("names", nargs="*", metavar="ENTRY|MODEL",
+                        help="functions and models to serve; none means the cells tagged deploy:entry")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be deployed and why; change nothing")
+    verbs = parser.add_mutually_exclusive_group()
+    verbs.add_argument("--list", action="store_true", help="list the endpoints")
+    for verb, text in (("stop", "take an endpoint off the air"), ("start", "bring a stopped endpoint back"),
+                       ("rollback", "go back to the version before"), ("logs", "show the last log records"),
+                       ("metrics", "show the figures of the last minutes")):
+        verbs.add_argument(f"--{verb}", metavar="NAME", help=text)
+    parser.add_argument("--help", "-h", action="store_true", help="show this text")
+    add_deploy_options(parser)
+    return parser
+
+
+def split_line(line: str) -> list[str]:
+    """Split what stands behind `%deploy` as a shell does (raises `UsageError`)."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"%deploy {line}: {error}", advice="put an expression in quotes: "
+                         "--example 'predict(df.head(3))'") from error
+
+
 def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to capture, prove and deploy."""
     parser.add_argument("--name", help="the endpoint's name; by default the notebook's")
@@ -49,6 +80,12 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds that one call may take (default: 60)")
     parser.add_argument("--max-body", type=int, metavar="BYTES", help="largest request body (default: 64 MiB)")
     parser.add_argument("--max-queue", type=int, metavar="N", help="calls that may wait before callers get 429")
+    gpu = parser.add_mutually_exclusive_group()
+    gpu.add_argument("--gpu", action="store_true", default=None,
+                     help="the service gets a GPU; by default only if values or code are on one")
+    gpu.add_argument("--no-gpu", action="store_false", dest="gpu", default=None,
+                     help="it gets none, and is proven without one")
+    parser.add_argument("--gpu-memory", type=_read_size, metavar="SIZE", help="GPU memory that it gets, such as 8GB")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -60,8 +97,18 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
 
     settings: dict[str, Any] = {key: value for key in _SETTINGS if (value := getattr(arguments, key)) is not None}
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
-                              strict=arguments.strict, unproven=arguments.unproven)
+                              strict=arguments.strict, unproven=arguments.unproven, gpu=arguments.gpu,
+                              gpu_memory=arguments.gpu_memory)
     return DeployOptions(captured, arguments.target, settings, _read_key(arguments.api_key))
+
+
+def _read_size(text: str) -> int:
+    """Read a number of bytes: `8GB`, `512MiB`, `1000000`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: wanted a number of bytes such as 8GB or 512MiB")
+    power = " kmgt".index(found[2].lower() or " ")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 
 
 def read_value(text: str) -> Any:

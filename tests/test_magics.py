@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -33,6 +34,13 @@ def test_the_endpoint_shows_itself_and_answers(notebook: LiveNotebook) -> None:
     assert "href" in notebook.value("endpoint._repr_mimebundle_()['text/html']")
 
 
+def wait_for_figures(notebook: LiveNotebook) -> None:
+    end = time.monotonic() + 60
+    while " request" not in notebook.run("print(repr(e.metrics()))"):
+        assert time.monotonic() < end, "a call was made, and no sample tells of it"
+        time.sleep(0.2)
+
+
 def test_versions_roll_back_and_stop(notebook: LiveNotebook) -> None:
     notebook.run("%load_ext jupyter_deploy", PREDICT, "predict(1)", "e = %deploy predict --name two")
     url = notebook.value("e.url")
@@ -42,7 +50,7 @@ def test_versions_roll_back_and_stop(notebook: LiveNotebook) -> None:
     notebook.run("%deploy --rollback two")
     assert post(f"{url}/predict", {"x": 2}) == 3
     assert "two" in notebook.run("%deploy --list")
-    assert " request" in notebook.run("print(repr(e.metrics()))")
+    wait_for_figures(notebook)
     notebook.run("%deploy --stop two")
     with pytest.raises(OSError, match="refused"):
         post(f"{url}/predict", {"x": 2})
