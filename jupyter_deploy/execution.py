@@ -212,7 +212,7 @@ def _last_started(run: Run, output: Path) -> str:
     import nbformat
 
     executed = nbformat.read(output, as_version=4).cells if output.exists() else []
-    started = [cell for cell in executed if cell.metadata.get("papermill", {}).get("status", "pending") != "pending"]
+    started = [cell for cell in executed if cell.metadata.get("papermill", {}).get("start_time")]
     return place_cell(started[-1], run.notebook) if started else "the notebook"
 
 

@@ -10,17 +10,24 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from jupyter_deploy.check.job import parse_job
 
 
 def main(output: str) -> None:
-    """Run the job."""
+    """Run the job; ended by SIGTERM, take down the kernel and all folders on the way out."""
+    signal.signal(signal.SIGTERM, _interrupt)
     job = parse_job(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from jupyter_deploy.check.running import run_job
 
     Path(output).write_text(run_job(job).dump(), encoding="utf-8")
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the way out may take a few seconds
+    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:
@@ -29,4 +36,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit(1)

@@ -14,6 +14,8 @@ from typing import Any, Literal
 Schema = dict[str, Any]
 Side = Literal["request", "answer"]
 _MOST_NAMED = 8
+_INFINITE: Schema = {"type": "string", "enum": ["Infinity", "-Infinity"]}
+_NULL: Schema = {"type": "null"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class _Walk:
         """Give the differences at `path` and below."""
         if old == new:
             return []
-        return list(self._compare(*_open(old, new), path))
+        return list(self._compare(_open(old), _open(new), path))
 
     def _compare(self, old: Schema, new: Schema, path: str) -> Iterator[Change]:
         if "anyOf" in old or "anyOf" in new:
@@ -181,9 +183,24 @@ class _Walk:
         return f"{self.entry}({inner})" if self.side == "request" else f"{self.entry} → {inner or 'the answer'}"
 
 
-def _open(old: Schema, new: Schema) -> tuple[Schema, Schema]:
-    """Take the records of tables: their other two forms say the same once more."""
-    return _records(old) or old, _records(new) or new
+def _open(schema: Schema) -> Schema:
+    """Give the plainest schema that says the same to a person.
+
+    Of a table the records are taken, whose other two forms say the same once more; that a number may be infinite is
+    left out; `null` as an alternative becomes one of the types.
+    """
+    if (records := _records(schema)) is not None:
+        return records
+    if "anyOf" not in schema:
+        return schema
+    forms = [inner for one in map(_open, schema["anyOf"]) for inner in one.get("anyOf", [one]) if inner != _INFINITE]
+    others = [one for one in forms if one != _NULL]
+    if len(others) != 1:
+        return {"anyOf": forms}
+    only, nullable = others[0], len(others) < len(forms)
+    if nullable and "enum" in only:
+        return {**only, "enum": [*only["enum"], None]}
+    return {**only, "type": sorted({*_kinds(only), "null"})} if nullable and _kinds(only) else only
 
 
 def _records(schema: Schema) -> Schema | None:

@@ -27,7 +27,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class TestCell:
+class CellTest:
     """What came of a `deploy:test` cell."""
 
     cell: str
@@ -54,7 +54,7 @@ class Evidence:
     failure: Failure | None
     service: Mapping[str, Any] | None
     """What `rehearsal.rehearse_here` wrote; None when the notebook did not come so far."""
-    tests: tuple[TestCell, ...]
+    tests: tuple[CellTest, ...]
     stale: tuple[StaleOutput, ...]
     executed: str | None
     """The executed notebook's file."""
@@ -70,5 +70,5 @@ def parse_evidence(text: str) -> Evidence:
     raw = json.loads(text)
     failure = None if raw["failure"] is None else Failure(
         **{**raw["failure"], "differences": tuple(raw["failure"]["differences"])})
-    return Evidence(failure, raw["service"], tuple(TestCell(**one) for one in raw["tests"]),
+    return Evidence(failure, raw["service"], tuple(CellTest(**one) for one in raw["tests"]),
                     tuple(StaleOutput(**one) for one in raw["stale"]), raw["executed"], raw["seconds"])

@@ -11,12 +11,13 @@ from typing import Any
 from jupyter_deploy.check.changes import Change, Interface, compare_classes, compare_entries
 from jupyter_deploy.check.contract import Contract
 from jupyter_deploy.check.drift import Drift, Moved, compare_answers, rank_moved
-from jupyter_deploy.check.evidence import Evidence, Failure, TestCell
+from jupyter_deploy.check.evidence import CellTest, Evidence, Failure
 from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.job import Job
 from jupyter_deploy.check.pinning import find_installs, find_unpinned
 from jupyter_deploy.errors import NotebookError
 from jupyter_deploy.notebook import read_notebook
+from jupyter_deploy.proof import Difference, table
 from jupyter_deploy.recipe import format_size
 
 _CODES = {"ProofError": "proof-failed", "ExecutionFailed": "execution-failed", "NotebookError": "not-runnable",
@@ -63,7 +64,7 @@ class Check:
     proof: Mapping[str, Any] | None = None
     changes: tuple[Change, ...] = ()
     moved: tuple[Moved, ...] = ()
-    tests: tuple[TestCell, ...] = ()
+    tests: tuple[CellTest, ...] = ()
     latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By entry: `calls`, `p50` and `p95` in seconds."""
     memory: int | None = None
@@ -90,11 +91,11 @@ def judge(job: Job, evidence: Evidence, contract: Contract | None, limits: Limit
     service = evidence.service
     changes: tuple[Change, ...] = ()
     moved: tuple[Moved, ...] = ()
-    findings = [*more, *_judge_failure(evidence.failure, job.title), *_judge_tests(evidence, job.title)]
+    findings = [*more, *_judge_failure(evidence.failure, job), *_judge_tests(evidence, job.title)]
     if service is not None:
         if contract is not None:
             changes, moved, refused = _compare(service, contract, limits.drift, job.title)
-            findings += [*refused, *_judge_changes(changes, moved, job.title)]
+            findings += [*_judge_changes(changes, moved, job.title), *refused]
         findings += _judge_service(service, evidence, limits, job.title)
         findings += _judge_packages(job, service, limits)
     else:
@@ -108,12 +109,20 @@ def judge(job: Job, evidence: Evidence, contract: Contract | None, limits: Limit
         service.get("memory"), service.get("bundle"), source)
 
 
-def _judge_failure(failure: Failure | None, title: str) -> Iterator[Finding]:
+def _judge_failure(failure: Failure | None, job: Job) -> Iterator[Finding]:
     if failure is None:
         return
     code = "non-deterministic" if failure.unsteady else _CODES.get(failure.kind, "not-deployable")
-    message = failure.message if failure.where in (None, title) else f"{failure.message} ({failure.where})"
-    yield Finding("error", code, message, title, _cell_of(failure.message), failure.advice)
+    message = failure.message
+    if failure.differences:  # laid out anew: the cells have other names here
+        first, _, *rest = message.split("\n\n")
+        message = "\n\n".join([first, table(tuple(Difference(**one) for one in failure.differences)), *rest])
+    place = "" if failure.where in (None, job.notebook) else f"{_gap(message)}({failure.where})"
+    yield Finding("error", code, message + place, job.title, _cell_of(message), failure.advice)
+
+
+def _gap(message: str) -> str:
+    return "\n\n" if "\n" in message else " "
 
 
 def _cell_of(text: str) -> str | None:
@@ -125,7 +134,7 @@ def _cell_of(text: str) -> str | None:
 def _judge_tests(evidence: Evidence, title: str) -> Iterator[Finding]:
     for test in evidence.tests:
         if test.result == "failed":
-            yield Finding("error", "test-failed", f"the service did not pass {test.title!r}: {test.message}", title,
+            yield Finding("error", "test-failed", f"the service did not pass: {test.message}", title,
                           test.cell, "in test cells the entries are answered by the packaged service; "
                                      "the executed notebook has the traceback")
 

@@ -22,6 +22,7 @@ from jupyter_deploy.check.evidence import Evidence
 from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.job import Job, ParameterSet, read_parameter_sets
 from jupyter_deploy.check.judgement import Check, Limits, judge
+from jupyter_deploy.check.pinning import read_requirements
 from jupyter_deploy.errors import DeployError, UsageError
 from jupyter_deploy.options import read_value
 from jupyter_deploy.registry import data_dir
@@ -48,6 +49,8 @@ def make_jobs(arguments: argparse.Namespace, limits: Limits) -> list[Planned]:
         raise UsageError(f"--jobs {arguments.jobs}: wanted at least 1")
     if arguments.update and arguments.against:
         raise UsageError("--update records a contract, and --against does without: only one of them")
+    if limits.requirements is not None:
+        read_requirements(limits.requirements)  # what cannot be read is told before anything runs
     sets = read_parameter_sets(arguments.parameters, {name: read_value(value) for name, value in arguments.parameter})
     cases = [(notebook, one) for notebook in dict.fromkeys(arguments.notebooks) for one in sets]
     outputs = _name_outputs(cases, arguments.output)
@@ -92,8 +95,6 @@ def _plan(arguments: argparse.Namespace, limits: Limits, notebook: Path, one: Pa
         if not arguments.update:
             findings.append(Finding("error", "contract-damaged", f"{error.message} ({error.where})", job.title, None,
                                     error.advice))
-    if contract is None and not findings and not arguments.update:
-        findings.append(Finding("note", "no-contract", f"there is no {file.name} yet: --update records one", job.title))
     golden = () if contract is None else tuple({"entry": call.entry, "request": call.request}
                                                for call in contract.golden)
     return Planned(dataclasses.replace(job, golden=golden), contract, source, tuple(findings))
@@ -102,8 +103,12 @@ def _plan(arguments: argparse.Namespace, limits: Limits, notebook: Path, one: Pa
 def conclude(planned: Planned, evidence: Evidence, limits: Limits, *, update: bool) -> Check:
     """Judge a job's evidence; with `update`, record the contract of a service that is proven."""
     if not update or evidence.service is None or evidence.failure is not None:
+        more = planned.findings
+        if planned.contract is None and not more and evidence.failure is None:
+            text = f"there is no {Path(planned.source).name} yet: --update records one"
+            more = (Finding("note", "no-contract", text, planned.job.title),)
         source = planned.source if planned.contract is not None else None
-        return judge(planned.job, evidence, planned.contract, limits, source=source, more=planned.findings)
+        return judge(planned.job, evidence, planned.contract, limits, source=source, more=more)
     bundle = read_bundle(Path(evidence.service["bundle"]))
     contract = dataclasses.replace(bundle, classes=evidence.service["classes"])
     check = judge(planned.job, evidence, None, limits, source=planned.source, more=planned.findings)

@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_deploy.check.evidence import Evidence, Failure, parse_evidence
 from jupyter_deploy.check.job import Job
 
-_GRACE = 10.0
+_GRACE = 20.0
 """Seconds that a process may take to end its kernel."""
 _SHOWN = 20
 """Lines shown of what a process that crashed said."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.check.evidence import Evidence, Failure, StaleOutput, TestCell
+from jupyter_deploy.check.evidence import CellTest, Evidence, Failure, StaleOutput
 from jupyter_deploy.check.job import Job
 from jupyter_deploy.errors import DeployError, UsageError
 from jupyter_deploy.execution import TAG, Run, deploy_cell, deploys, environment, execute, load_document
@@ -27,6 +27,8 @@ _STAND_IN = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.sta
 _FINISH = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.finish()"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+_ARROW = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
+_KEPT = re.compile(r"(; )?the executed notebook is .*$")
 _LABEL = re.compile(r"cell \[(\d+)\]")
 
 
@@ -46,8 +48,8 @@ def run_job(job: Job) -> Evidence:
             with environment(variables):
                 execute(document, run, Path(job.output))
         except DeployError as error:
-            failure = Failure(type(error).__name__, error.message, error.where, error.advice,
-                              isinstance(error, UsageError))
+            advice = _KEPT.sub("", error.advice or "") or None  # the check itself says where it is
+            failure = Failure(type(error).__name__, error.message, error.where, advice, isinstance(error, UsageError))
         said = json.loads(outcome.read_text(encoding="utf-8")) if outcome.exists() else {}
     return _collect(job, failure, said, time.perf_counter() - started)
 
@@ -123,13 +125,15 @@ def _relabel(value: Any, numbers: Mapping[str, int]) -> Any:
     return {key: _relabel(one, numbers) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def _read_test(cell: Any, position: int) -> TestCell:
+def _read_test(cell: Any, position: int) -> CellTest:
     error = next((output for output in cell.outputs if output.output_type == "error"), None)
     title = next((line for line in cell.source.splitlines() if line.strip()), "")
     if error is not None:
-        return TestCell(f"cell {position}", title, "failed", f"{error.ename}: {error.evalue}".rstrip(": "),
-                        _COLOUR.sub("", "\n".join(error.traceback)))
-    return TestCell(f"cell {position}", title, "passed" if cell.execution_count else "not run")
+        traceback = _COLOUR.sub("", "\n".join(error.traceback))
+        line = next(iter(_ARROW.findall(traceback)), "").strip()  # a bare assert says nothing but where it stands
+        message = f"{error.ename}: {error.evalue or line}".rstrip(": ")
+        return CellTest(f"cell {position}", title, "failed", message, traceback)
+    return CellTest(f"cell {position}", title, "passed" if cell.execution_count else "not run")
 
 
 def _find_stale(job: Job, cells: list[Any], positions: Mapping[int, int],

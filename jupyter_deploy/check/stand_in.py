@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_deploy.capture.models import is_model
-from jupyter_deploy.capture.schema import bind_call, find_class, value_to_request
+from jupyter_deploy.capture.schema import bind_call, find_class, write_argument
 from jupyter_deploy.check.calls import Caller
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.runtime.decode import compile_type_decoder
+from jupyter_deploy.runtime.encode import to_json
 from jupyter_deploy.runtime.invalid import InvalidInput
-from jupyter_deploy.runtime.manifest import Entry
+from jupyter_deploy.runtime.manifest import Entry, TypeSpec
 
 
 def make_asking(entry: Entry, caller: Caller) -> Callable[[Mapping[str, Any]], Any]:
@@ -22,9 +23,10 @@ def make_asking(entry: Entry, caller: Caller) -> Callable[[Mapping[str, Any]], A
     array. Where that type cannot carry the answer, it stays JSON.
     """
     decode = compile_type_decoder(entry.returns, find_class)
+    types = {parameter.name: parameter.type for parameter in entry.parameters}
 
     def ask(arguments: Mapping[str, Any]) -> Any:
-        answer = caller.ask(entry.name, value_to_request(entry.parameters, arguments))
+        answer = caller.ask(entry.name, {name: _write(types.get(name), value) for name, value in arguments.items()})
         if answer.status != 200:
             raise ServiceError(f"{entry.name} answered {answer.status}: {answer.error}")
         try:
@@ -33,6 +35,14 @@ def make_asking(entry: Entry, caller: Caller) -> Callable[[Mapping[str, Any]], A
             return answer.body
 
     return ask
+
+
+def _write(spec: TypeSpec | None, value: Any) -> Any:
+    """Write an argument as JSON; one of the wrong type as it is: it is the service's part to refuse it."""
+    try:
+        return to_json(value) if spec is None else write_argument(spec, value)
+    except (AttributeError, TypeError, ValueError):
+        return to_json(value)
 
 
 def make_stand_in(entry: Entry, function: Callable[..., Any], caller: Caller) -> Callable[..., Any]:

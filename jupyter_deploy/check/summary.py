@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from jupyter_deploy.check.drift import Moved
@@ -27,8 +28,10 @@ def write_summary(checks: Sequence[Check], *, colour: bool = False) -> str:
         verdict = _verdict(check)
         lines.append(f"{paint(verdict, verdict)}  {check.title}  ({format_seconds(check.seconds)})")
         lines += [f"  {figure}" for figure in [", ".join(list_figures(check))] if figure]
-        for finding in check.findings:
+        for finding, following in zip_longest(check.findings, check.findings[1:]):
             lines += _write_finding(finding, paint(finding.severity, f"{finding.severity:<8}"))
+            if finding.advice and finding.severity != "note" and (not following or following.advice != finding.advice):
+                lines.append(f"           → {finding.advice}")
         if check.moved:
             lines += ["", *(f"  {line}" for line in write_table(check.moved))]
         lines += [f"  {line}" for line in _write_places(check)]
@@ -72,8 +75,6 @@ def _write_finding(finding: Finding, severity: str) -> Iterator[str]:
     first, *rest = _shorten(finding.message.splitlines() or [""])
     yield f"  {severity} {place}{first}  [{finding.code}]"
     yield from (f"           {line}".rstrip() for line in rest)
-    if finding.advice and finding.severity != "note":
-        yield f"           → {finding.advice}"
 
 
 def _shorten(lines: list[str]) -> list[str]:
