@@ -85,3 +85,7 @@ class ProofError(DeployError):
 
 class TargetError(DeployError):
     """A target refused or failed to run a deployment."""
+
+
+class ImageError(DeployError):
+    """A container engine is not there, or cannot build, run or push an image."""

@@ -40,7 +40,7 @@ class Run:
     """Where the executed copy goes; also when a cell fails."""
     kernel: str | None = None
     """The kernel's name, by default the notebook's own."""
-    start_timeout: int = 60
+    start_timeout: int = 120
     cell_timeout: int | None = None
 
 
@@ -134,7 +134,9 @@ def deploy_cell(names: Sequence[str]) -> Any:
 
 def write_overrides(options: DeployOptions) -> str:
     """Write what the command line says for the `%deploy` lines of the notebook, as `OVERRIDES`."""
-    captured = {key: value for key, value in dataclasses.asdict(options.capture).items() if value and key != "names"}
+    usual = dataclasses.asdict(type(options.capture)())
+    captured = {key: value for key, value in dataclasses.asdict(options.capture).items()
+                if value != usual[key] and key != "names"}
     given = {"target": options.target} if options.target != "local" else {}
     if options.api_key is not None:
         given["api_key"] = options.api_key

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.targets.target import Status
+from jupyter_deploy.targets.target import Status, Version
 
 
 def format_statuses(statuses: Iterable[Status]) -> str:
@@ -23,15 +25,32 @@ def format_statuses(statuses: Iterable[Status]) -> str:
 
 def format_status(status: Status) -> str:
     """Lay out one deployment with its versions and its last events."""
-    lines = [format_statuses([status]), *([f"reason: {status.reason}"] if status.reason else []), "", "versions:"]
+    lines = [format_statuses([status]), *([f"reason: {status.reason}"] if status.reason else []),
+             *(f"warning: {warning}" for warning in status.warnings), "", "versions:"]
     for version in status.versions:
         mark = "*" if version.version == status.version else " "
         proof = version.proof or {}
         proven = f"{proof.get('equal', 0)} of {proof.get('calls', 0)} golden calls equal" if proof else "no proof kept"
         lines.append(f" {mark} {version.number:>3}  {version.version}  {_moment(version.deployed_at)}  {proven}")
+    live = next((version for version in status.versions if version.version == status.version), None)
+    if live is not None:
+        lines += ["", "hardware:", *(f"   {line}" for line in _describe_needs(live))]
     lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<12} {event['text']}"
                                for event in status.events[-10:])]
     return "\n".join(lines)
+
+
+def _describe_needs(version: Version) -> list[str]:
+    """Say what a version wants of a machine, and what it was seen to use; nothing of a bundle that is gone."""
+    # Imported here: a list of endpoints needs none of it.
+    from jupyter_deploy.hardware import describe_hardware, describe_usage
+    from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
+
+    lines = []
+    with suppress(BundleDamaged):
+        lines += describe_hardware(read_manifest(Path(version.bundle)).hardware)
+    usage = (version.proof or {}).get("usage")
+    return lines + (describe_usage(usage) if usage else [])
 
 
 def format_logs(records: Iterable[dict[str, Any]]) -> str:

@@ -30,6 +30,8 @@ OVERRIDES = "NBDEPLOY_OVERRIDES"
 """Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
 DRY_RUN = "NBDEPLOY_DRY_RUN"
 """Environment variable: set to 1, `%deploy` does everything but going live."""
+CHECK = "NBDEPLOY_CHECK"
+"""Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -108,6 +110,10 @@ class DeployMagics(Magics):
         kernel = self.read_kernel()
         if arguments.dry_run:
             return self._dry_run(kernel, options)
+        if CHECK in os.environ:
+            from jupyter_deploy.check.rehearsal import rehearse_here
+
+            return rehearse_here(kernel, options, _reporter([]), self.recorder)
         return self._rehearse(kernel, options) if is_dry_run() else self._go_live(kernel, options)
 
     def _run(self, cell: str) -> None:
@@ -186,6 +192,9 @@ def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
 
 def _do_verb(verb: str, name: Any, target: str) -> Metrics | Endpoint | None:
     place = find_target(target)
+    if CHECK in os.environ and verb in ("stop", "start", "rollback"):
+        sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out\n")
+        return None
     match verb:
         case "list":
             sys.stdout.write(format_statuses(place.status()) + "\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -78,6 +80,12 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds that one call may take (default: 60)")
     parser.add_argument("--max-body", type=int, metavar="BYTES", help="largest request body (default: 64 MiB)")
     parser.add_argument("--max-queue", type=int, metavar="N", help="calls that may wait before callers get 429")
+    gpu = parser.add_mutually_exclusive_group()
+    gpu.add_argument("--gpu", action="store_true", default=None,
+                     help="the service gets a GPU; by default only if values or code are on one")
+    gpu.add_argument("--no-gpu", action="store_false", dest="gpu", default=None,
+                     help="it gets none, and is proven without one")
+    parser.add_argument("--gpu-memory", type=_read_size, metavar="SIZE", help="GPU memory that it gets, such as 8GB")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -89,8 +97,27 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
 
     settings: dict[str, Any] = {key: value for key in _SETTINGS if (value := getattr(arguments, key)) is not None}
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
-                              strict=arguments.strict, unproven=arguments.unproven)
+                              strict=arguments.strict, unproven=arguments.unproven, gpu=arguments.gpu,
+                              gpu_memory=arguments.gpu_memory)
     return DeployOptions(captured, arguments.target, settings, _read_key(arguments.api_key))
+
+
+def _read_size(text: str) -> int:
+    """Read a number of bytes: `8GB`, `512MiB`, `1000000`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: wanted a number of bytes such as 8GB or 512MiB")
+    power = " kmgt".index(found[2].lower() or " ")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def read_value(text: str) -> Any:
+    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
 def _read_key(text: str | None) -> str | None:

@@ -15,6 +15,7 @@ from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.environment.carved import carve
 from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
+from jupyter_deploy.hardware import Usage, describe_hardware, measure_usage
 from jupyter_deploy.proof import Proof, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import Requirements, add_module, resolve
@@ -65,6 +66,8 @@ class Rehearsal:
     plan: Plan
     candidate: Candidate
     target: Target
+    usage: Usage | None = None
+    """What a worker used while it was proven; None where that cannot be measured."""
 
     def discard(self) -> None:
         """Take the candidate away; what runs is left untouched."""
@@ -80,6 +83,8 @@ class Release:
     deployment: Deployment
     seconds: float
     """From the start of the recipe to live."""
+    usage: Usage | None = None
+    """What a worker used while it was proven; None where that cannot be measured."""
 
 
 def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: Recorder | None = None) -> Packaged:
@@ -101,6 +106,8 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     with _stage(report, "bundle") as said:
         bundle = write_bundle(captured, requirements, data_dir() / "bundles")
         said.append(f"version {bundle.version}, {format_size(bundle.size)}")
+        if bundle.manifest.hardware is not None:
+            said.append(f", {describe_hardware(bundle.manifest.hardware)[0].partition(',')[0]}")
     return Packaged(captured, requirements, bundle)
 
 
@@ -119,12 +126,14 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
     rehearsal = rehearse(kernel, options, report, recorder)
     try:
         with _stage(report, "live") as said:
-            deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, rehearsal.proof.dump())
+            usage = rehearsal.usage
+            record = rehearsal.proof.dump() | ({"usage": usage.dump()} if usage else {})
+            deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
             said.append(deployment.url)
     except BaseException:
         rehearsal.discard()
         raise
-    return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started)
+    return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage)
 
 
 def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Rehearsal:
@@ -173,11 +182,12 @@ def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report
     plan = make_plan(target, packaged, options)
     candidate = _start(target, plan, report)
     try:
-        proof = _prove(target, candidate, packaged, options, report)
+        with measure_usage(candidate.pids, len(packaged.bundle.manifest.golden)) as measured:
+            proof = _prove(target, candidate, packaged, options, report)
     except BaseException:
         target.discard(candidate)
         raise
-    return Rehearsal(packaged, proof, plan, candidate, target)
+    return Rehearsal(packaged, proof, plan, candidate, target, measured.usage)
 
 
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:

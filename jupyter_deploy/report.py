@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_deploy.capture.capture import Capture
 from jupyter_deploy.capture.slice import Piece
+from jupyter_deploy.hardware import describe_hardware, detect_hardware
 from jupyter_deploy.recipe import Packaged, Release, format_size
 from jupyter_deploy.requirements import Requirements
 from jupyter_deploy.targets.target import Plan
@@ -38,6 +39,7 @@ def describe_packaged(packaged: Packaged) -> str:
                             f"   {one['reason']}" for one in _state(captured)]),
         *_section("files", [f"{one['path']:<24} {format_size(one['size']):>9}" for one in _files(captured)]),
         *_section("packages", describe_requirements(packaged.requirements)),
+        *_section("hardware", describe_hardware(packaged.bundle.manifest.hardware)),
         *_section("golden calls", [f"{entry:<24} {golden.source}" for entry, golden in captured.golden]),
         *_section("warnings", list_warnings(packaged)),
     ])
@@ -91,6 +93,7 @@ def summarise(release: Release, stages: Sequence[Stage], *, live: bool = True) -
         "proof": release.proof.dump(),
         "seconds": round(release.seconds, 3),
         "stages": [asdict(stage) for stage in stages],
+        "usage": None if release.usage is None else release.usage.dump(),
         "bundle": str(packaged.bundle.folder),
         **list_contents(packaged.capture, packaged.requirements),
     }
@@ -107,5 +110,11 @@ def list_contents(captured: Capture, requirements: Requirements) -> dict[str, An
         "files": _files(captured),
         "packages": [{"name": one.name, "version": one.version, "reason": one.reason}
                      for one in requirements.distributions],
+        "hardware": _hardware(captured, requirements),
         "warnings": [*map(str, captured.findings), *requirements.warnings],
     }
+
+
+def _hardware(captured: Capture, requirements: Requirements) -> dict[str, Any]:
+    found = detect_hardware(captured, requirements)
+    return {"lines": describe_hardware(found), **({} if found is None else asdict(found))}

@@ -36,7 +36,7 @@ class LiveNotebook:
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=150)
 
     def run(self, *sources: str, tags: Sequence[str] = ()) -> str:
         """Write and execute cells; gives all their output as text (raises `CellFailed`)."""

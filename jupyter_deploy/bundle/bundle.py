@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from jupyter_deploy.bundle.readme import write_readme
 from jupyter_deploy.capture.capture import Capture
 from jupyter_deploy.capture.golden import GoldenAnswer
 from jupyter_deploy.errors import BundleError
+from jupyter_deploy.hardware import detect_hardware
 from jupyter_deploy.requirements import Requirements, write_lock
 from jupyter_deploy.runtime.manifest import (
     MANIFEST,
@@ -49,6 +51,8 @@ class Bundle:
 def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bundle:
     """Write `root/<version>/`; when it is there already, it is the same, byte for byte, and is used as it is.
 
+    What hardware the service wants is found out here and stands in the manifest.
+
     Raises
     ------
     BundleError
@@ -56,11 +60,11 @@ def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bu
 
     """
     contents = bundle_files(capture, requirements)
-    manifest = dataclasses.replace(
-        _manifest(capture), files={path: hashlib.sha256(data).hexdigest() for path, data in sorted(contents.items())}
-    )
+    hashes = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(contents.items())}
+    manifest = dataclasses.replace(_manifest(capture, requirements), files=hashes)
     folder = root / manifest.version
     if (folder / MANIFEST).exists():
+        os.utime(folder)  # in use again: see `leftovers`
         return open_bundle(folder)
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -121,7 +125,7 @@ def runtime_files() -> dict[str, bytes]:
     }
 
 
-def _manifest(capture: Capture) -> Manifest:
+def _manifest(capture: Capture, requirements: Requirements) -> Manifest:
     state = tuple(
         StateItem(
             name,
@@ -147,6 +151,7 @@ def _manifest(capture: Capture) -> Manifest:
         golden,
         capture.spans,
         capture.code.environment,
+        detect_hardware(capture, requirements),
     )
 
 

@@ -47,6 +47,10 @@ class CaptureOptions:
     examples: tuple[str, ...] = ()
     strict: bool = False
     unproven: bool = False
+    gpu: bool | None = None
+    """Whether the service gets a GPU; None: it is found out."""
+    gpu_memory: int | None = None
+    """Bytes of GPU memory that it gets."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ class Capture:
     secrets: Mapping[str, str]
     """Values of the environment variables that stand for secrets: handed to workers in memory, never written."""
     notebook: Path | None
+    gpu: bool | None = None
+    """What the author said of a GPU."""
+    gpu_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,8 @@ def capture(
         tuple(findings),
         walk.secrets,
         kernel.document,
+        options.gpu,
+        options.gpu_memory,
     )
 
 

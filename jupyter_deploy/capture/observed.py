@@ -75,6 +75,26 @@ def observe(values: Iterable[Any]) -> TypeSpec:
     return make_optional(spec) if len(present) < len(values) else spec
 
 
+def observe_argument(values: Iterable[Any]) -> TypeSpec:
+    """Describe an argument that has no annotation: where the notebook passed only integers, any number may come."""
+    return _admit_fractions(observe(values))
+
+
+def _admit_fractions(spec: TypeSpec) -> TypeSpec:
+    match spec:
+        case {"kind": "int"}:
+            return {"kind": "float", "integers": True}
+        case {"kind": "union", "of": members}:
+            return join([_admit_fractions(member) for member in members])
+        case {"kind": "optional" | "list" | "set" | "tuple", "of": inner}:
+            return {**spec, "of": _admit_fractions(inner)}
+        case {"kind": "tuple", "items": items}:
+            return {**spec, "items": [_admit_fractions(item) for item in items]}
+        case {"kind": "dict", "values": values}:
+            return {**spec, "values": _admit_fractions(values)}
+    return spec
+
+
 def join(specs: Sequence[TypeSpec]) -> TypeSpec:
     """Give the type that admits what each of some types admits; an integer among floats stays one."""
     unique: list[TypeSpec] = []

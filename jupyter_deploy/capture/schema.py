@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from jupyter_deploy.capture.annotations import default_values, function_hints, infer
-from jupyter_deploy.capture.observed import ANY, CannotTravel, observe
+from jupyter_deploy.capture.observed import ANY, CannotTravel, observe, observe_argument
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import decode
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
@@ -55,7 +55,7 @@ def _infer_parameter(
     values = [arguments[name] for arguments in passed if name in arguments]
     seen = values + ([] if required else default_values(default))
     try:
-        spec = infer(hints[name], seen) if name in hints else observe(seen)
+        spec = infer(hints[name], seen) if name in hints else observe_argument(seen)
     except (CannotTravel, CannotEncode) as error:
         raise _refuse(function, name, error) from error
     return Parameter(name, spec, required, _write_default(default) if not required else None)
@@ -64,7 +64,7 @@ def _infer_parameter(
 def _infer_extra(function: Callable[..., Any], name: str, passed: Sequence[dict[str, Any]]) -> Parameter:
     """Describe a keyword that `**options` took in a golden call: a request may give it, and no other."""
     try:
-        spec = observe(arguments[name] for arguments in passed if name in arguments)
+        spec = observe_argument(arguments[name] for arguments in passed if name in arguments)
     except (CannotTravel, CannotEncode) as error:
         raise _refuse(function, name, error) from error
     return Parameter(name, spec, required=False)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_deploy.capture.devices import Placement, find_placement, join_placements
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import state as runtime_state
 
@@ -36,6 +37,8 @@ class StateValue:
     bases: frozenset[str] = frozenset()
     """Modules of the classes that the unpickled ones inherit from: a framework that gets along without scikit-learn
     gives its estimators other bases there, and does not declare it."""
+    placements: tuple[Placement, ...] = ()
+    """What of it lies on a device other than the processor's memory."""
 
     @property
     def size(self) -> int:
@@ -112,7 +115,8 @@ def _write_arrow(value: Any) -> StateValue | None:
 def _write_booster(value: Any) -> StateValue | None:
     match type_name(value):
         case "xgboost.core.Booster":
-            return StateValue("xgboost", "xgboost.Booster", {".ubj": bytes(value.save_raw("ubj"))})
+            return StateValue("xgboost", "xgboost.Booster", {".ubj": bytes(value.save_raw("ubj"))},
+                              placements=join_placements([find_placement(value)]))
         case "lightgbm.basic.Booster":
             return StateValue("lightgbm", "lightgbm.Booster", {".txt": value.model_to_string().encode()})
     return None
@@ -144,6 +148,7 @@ class _Pickler(pickle.Pickler):
         self._name_of = name_of
         self._buffers = buffers
         self.names: set[str] = set()
+        self.placements: list[Placement | None] = []
 
     def _keep_buffer(self, buffer: pickle.PickleBuffer) -> bool:
         view = buffer.raw()
@@ -153,6 +158,7 @@ class _Pickler(pickle.Pickler):
         return False
 
     def reducer_override(self, value: Any) -> Any:
+        self.placements.append(find_placement(value))
         if isinstance(value, (types.FunctionType, type)) or hasattr(value, "__wrapped__") or _is_type_variable(value):
             name = self._name_of(value)
             if name is not None:
@@ -241,4 +247,5 @@ def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
         tuple(sorted(reader.globals)),
         frozenset(pickler.names),
         frozenset(reader.bases),
+        join_placements(pickler.placements),
     )

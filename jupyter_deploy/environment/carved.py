@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from jupyter_deploy.requirements.distributions import Distribution, Requirements
 
 _FORMAT = 1
 _PART = ".part-"
-_HOUR = 3600.0
 
 
 def carve(requirements: Requirements, root: Path, *, cache: Path | None = None) -> Environment:
@@ -43,25 +41,10 @@ def carve(requirements: Requirements, root: Path, *, cache: Path | None = None) 
     """
     folder = root / _digest(requirements)
     if folder.is_dir():
-        os.utime(folder)  # in use again: see `forget_unused`
+        os.utime(folder)  # in use again: see `leftovers`
     else:
         _build(requirements, folder, installed(cache))
     return Environment("carved", requirements.interpreter, (str(folder),))
-
-
-def forget_unused(root: Path, keep: Iterable[Environment], *, older: float = _HOUR) -> tuple[Path, ...]:
-    """Delete the carved folders under `root` that no environment in `keep` uses.
-
-    Those that were carved or taken again in the last `older` seconds stay: their service may not be recorded yet.
-    """
-    kept = {Path(path) for environment in keep for path in environment.paths}
-    before = time.time() - older
-    gone = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if folder not in kept and folder.is_dir() and folder.stat().st_mtime < before:
-            shutil.rmtree(folder, ignore_errors=True)
-            gone.append(folder)
-    return tuple(gone)
 
 
 def changed_distributions(environment: Environment) -> tuple[str, ...]:

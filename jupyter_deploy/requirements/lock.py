@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from jupyter_deploy.errors import BundleError
 from jupyter_deploy.requirements.distributions import Distribution, Requirements, Source
+
+_VERSION = re.compile(r"version (\S+?)(?:;|$)")
+_SOURCES = re.compile(r"editable project, sources (\w+)")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A line of the lock: a distribution at one version, and where it is to be had."""
+
+    name: str
+    version: str
+    reason: str
+    """Who asked for it."""
+    kind: Literal["index", "editable", "vcs", "archive", "local"] = "index"
+    requirement: str = ""
+    """What the line asks for, as pip writes it."""
+    sources: str = ""
+    """The digest of an editable project's modules."""
 
 
 def write_lock(requirements: Requirements) -> str:
@@ -43,3 +65,37 @@ def _public(url: str) -> str:
     if "@" not in parts.netloc or (parts.scheme == "ssh" and parts.password is None):
         return url
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def read_lock(text: str) -> tuple[Pin, ...]:
+    """Read what `write_lock` wrote (raises `BundleError`, naming a line that it did not)."""
+    return tuple(_pin(line, number) for number, line in enumerate(text.splitlines(), start=1)
+                 if line.strip() and not line.startswith("#"))
+
+
+def _pin(line: str, number: int) -> Pin:
+    requirement, _, note = line.partition("  # ")
+    name, at, url = requirement.partition(" @ ")
+    if at:
+        version = _VERSION.search(note)
+        if version is not None:
+            kind: Literal["vcs", "archive"] = "vcs" if "+" in url.partition("://")[0] else "archive"
+            return Pin(name, version.group(1), _reason(note), kind, requirement)
+    else:
+        name, equal, pinned = requirement.partition("==")
+        if equal:
+            return _plain(name, pinned, note, requirement)
+    raise BundleError(f"wanted name==version, found {line!r}", where=f"requirements.lock, line {number}")
+
+
+def _plain(name: str, version: str, note: str, requirement: str) -> Pin:
+    if note.startswith("editable project"):
+        sources = _SOURCES.match(note)
+        return Pin(name, version, _reason(note), "editable", requirement, sources.group(1) if sources else "")
+    if note.startswith("installed from "):
+        return Pin(name, version, _reason(note), "local", requirement)
+    return Pin(name, version, note, requirement=requirement)
+
+
+def _reason(note: str) -> str:
+    return note.partition("; ")[2]

@@ -15,6 +15,8 @@ begun = time.perf_counter()
 bundle = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(bundle / "modules"), str(bundle)]
 options = import_module("runtime.options").parse_options(bundle, sys.argv[1:])
+if options.command == "health":
+    sys.exit(import_module("runtime.probe").probe(options.port))
 sys.path += options.paths
 if (bundle / "data").is_dir():
     os.chdir(bundle / "data")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 FORMAT = 1
 MANIFEST = "bundle.json"
+GOLDEN = "golden"
+"""The folder of the golden calls."""
 
 TypeSpec = dict[str, Any]
 """A JSON description of a type, always with a `kind`; see `types.py`."""
@@ -85,6 +88,33 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """One reason to say that a service needs a GPU, can use one, or goes without."""
+
+    kind: Literal["option", "state", "call", "framework", "build"]
+    """What was looked at: what the author asked for, captured values, code, packages and what they are built for."""
+    text: str
+    where: str | None = None
+    """The place: a cell with its line, or the chain of names that leads to a value."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a service wants of the machine beyond a processor; nothing in it depends on the machine it was found on."""
+
+    gpu: Literal["needed", "usable", "none"]
+    evidence: tuple[Evidence, ...] = ()
+    cuda: str | None = None
+    """The CUDA version that the frameworks are built with: `12.6`."""
+    driver: str | None = None
+    """The oldest NVIDIA driver that runs that CUDA version."""
+    capability: str | None = None
+    """The least compute capability that the frameworks have code for: `7.5`."""
+    memory: int | None = None
+    """Bytes of GPU memory that the author asked for."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that a worker needs to know about the bundle it serves."""
 
@@ -99,13 +129,18 @@ class Manifest:
     spans: tuple[Span, ...] = ()
     environment: tuple[str, ...] = ()
     """Names of environment variables that must be set: the secrets that were not captured."""
+    hardware: Hardware | None = None
+    """None where no package of the service could use a GPU."""
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of every other file of the bundle, by its path in it."""
     format: int = FORMAT
 
     def dump(self) -> bytes:
         """Give the canonical bytes of `bundle.json`: the same manifest, the same bytes."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        fields = dataclasses.asdict(self)
+        if self.hardware is None:
+            del fields["hardware"]  # as bundles were before there was such a field, so that they keep their version
+        return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
     @property
     def version(self) -> str:
@@ -114,10 +149,15 @@ class Manifest:
 
     def cell_of(self, line: int) -> str | None:
         """Name the notebook's cell and line that line `line` of `service.py` came from."""
-        for span in self.spans:
-            if span.first <= line <= span.last:
-                return f"{span.cell}, line {line - span.first + span.line}"
-        return None
+        return find_cell(self.spans, line)
+
+
+def find_cell(spans: Iterable[Span], line: int) -> str | None:
+    """Name the notebook's cell and line that line `line` of `service.py` came from."""
+    for span in spans:
+        if span.first <= line <= span.last:
+            return f"{span.cell}, line {line - span.first + span.line}"
+    return None
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -145,6 +185,7 @@ def parse_manifest(data: bytes) -> Manifest:
             golden=tuple(GoldenCall(**call) for call in raw["golden"]),
             spans=tuple(Span(**span) for span in raw["spans"]),
             environment=tuple(raw["environment"]),
+            hardware=_parse_hardware(raw["hardware"]) if "hardware" in raw else None,
             files=dict(raw["files"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -156,6 +197,10 @@ def _parse_entry(raw: dict[str, Any]) -> Entry:
     return Entry(**{**raw, "parameters": parameters, "positional": tuple(raw["positional"])})
 
 
+def _parse_hardware(raw: dict[str, Any]) -> Hardware:
+    return Hardware(**{**raw, "evidence": tuple(Evidence(**one) for one in raw["evidence"])})
+
+
 def read_manifest(bundle: Path) -> Manifest:
     """Read the manifest of the bundle in folder `bundle` (raises `BundleDamaged`)."""
     try:
@@ -165,8 +210,14 @@ def read_manifest(bundle: Path) -> Manifest:
 
 
 def check_files(bundle: Path, manifest: Manifest) -> None:
-    """Compare every file of the bundle with its hash (raises `BundleDamaged`, naming the first that differs)."""
+    """Compare every file of the bundle with its hash (raises `BundleDamaged`, naming the first that differs).
+
+    The golden calls may be left out of an image, all of them: they hold what callers sent.
+    """
+    golden = (bundle / GOLDEN).is_dir()
     for path, expected in manifest.files.items():
+        if not golden and path.startswith(f"{GOLDEN}/"):
+            continue
         try:
             with (bundle / path).open("rb") as file:
                 found = _digest(file)

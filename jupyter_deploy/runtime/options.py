@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ Serve this bundle over HTTP.
   python -m runtime serve --host 0.0.0.0         in a container, where the platform guards the port
   curl -s localhost:8080/                        the routes; /docs is for people, /openapi.json for programs
   curl -s localhost:8080/readyz                  200 as soon as it is loaded and warm
+  python -m runtime health                       status 0 when a worker on this port is ready, else 1
 
 One port speaks every protocol: POST /<entry> (JSON in, JSON out), Open Inference Protocol v2 under /v2,
 KServe v1 under /v1, MLflow and SageMaker at /invocations, Prometheus at /metrics.
@@ -25,6 +27,8 @@ class Options:
     """How a worker serves its bundle."""
 
     bundle: Path
+    command: str = "serve"
+    """Or `health`, which asks a worker that runs already."""
     paths: tuple[str, ...] = ()
     """Folders of the environment, put on `sys.path` after the standard library."""
     name: str | None = None
@@ -57,13 +61,14 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
         "runtime", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
-    add("command", nargs="?", choices=["serve"], default="serve", help="the only command, and the default")
+    add("command", nargs="?", choices=["serve", "health"], default="serve",
+        help="serve, the default, or ask whether the one that serves is ready")
     add("--path", dest="paths", action="append", default=[], metavar="FOLDER",
         help="a folder of installed packages, put on sys.path after the standard library; may be repeated")
     add("--name", help="the service's name (default: the one in bundle.json)")
     add("--host", default=Options.host, help="the address to listen on (default: %(default)s)")
-    add("--port", type=int, default=Options.port,
-        help="the port to listen on (default: %(default)s); 0 takes a free one")
+    add("--port", type=int, default=os.environ.get("PORT") or Options.port,
+        help=f"the port to listen on (default: the environment variable PORT, or {Options.port}); 0 takes a free one")
     add("--listen-fd", type=int, metavar="N", help="a listening socket inherited from the supervisor")
     add("--control-fd", type=int, metavar="N", help="the control channel inherited from the supervisor")
     add("--metrics-file", type=Path, metavar="F",
@@ -80,5 +85,4 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
         help="SHA-256 of the key that callers send as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
     add("--access-log", action="store_true", help="log one line per request")
     values = vars(parser.parse_args(arguments))
-    del values["command"]
     return Options(bundle=bundle, **{**values, "paths": tuple(values["paths"])})

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .devices import choose_device
 from .manifest import Manifest, StateItem, read_manifest
 
 ALIGNMENT = 64
@@ -134,6 +135,7 @@ def rebuild_tensor(data: Any, dtype: str, shape: tuple[int, ...], device: str, p
     else:
         flat = torch.frombuffer(data, dtype=torch.uint8).view(getattr(torch, dtype))
     tensor = flat.reshape(shape)
+    device = choose_device(device)
     if device != "cpu":
         tensor = tensor.to(device)
     return torch.nn.Parameter(tensor, requires_grad=grad) if parameter else tensor.requires_grad_(grad)

@@ -10,7 +10,7 @@ import orjson
 from .calls import Caller
 from .entries import Service
 from .logs import log
-from .manifest import GoldenCall
+from .manifest import GOLDEN, GoldenCall
 from .messages import Prediction, Request
 from .protocols.typed import prediction_of
 
@@ -20,6 +20,8 @@ PATIENCE = 30.0
 
 async def warm_up(service: Service, caller: Caller) -> None:
     """Call every golden call that changes nothing the way a request would, and measure each entry when it is warm."""
+    if not (service.bundle / GOLDEN).is_dir():
+        return  # they were left out of the image
     calls = [call for call in service.manifest.golden if not service.entries[call.entry].described.mutates]
     try:
         await asyncio.wait_for(_call_all(service, caller, calls), PATIENCE)

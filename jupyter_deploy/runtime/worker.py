@@ -19,6 +19,7 @@ from .app import App
 from .calls import Caller
 from .control import Control
 from .counters import Counters
+from .devices import hide_gpus
 from .entries import Place, Service, load_service, place_error
 from .loading import answering_not_ready
 from .logs import log, start_logging
@@ -50,6 +51,7 @@ def main(options: Options, begun: float) -> int:
             if listener is not None:
                 loading.enter_context(answering_not_ready(listener))
             manifest = read_manifest(options.bundle)
+            hide_gpus(manifest)
             service = load_service(options.bundle, manifest, options.name)
             # Not before: what a notebook does to its event loop while it is imported need not suit this one.
             loop = uvloop.new_event_loop()

@@ -47,6 +47,8 @@ class Candidate:
     """Where the proof talks to it."""
     handle: str
     """What the target calls it."""
+    pids: tuple[int, ...] = ()
+    """The processes of one of its workers, where they are this machine's: what they use is measured."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class Status:
     """The newest first."""
     events: tuple[dict[str, Any], ...] = ()
     """`time`, `kind` and `text`, the oldest first."""
+    warnings: tuple[str, ...] = ()
+    """What does no harm yet, and may."""
     details: dict[str, Any] = field(default_factory=dict)
     """What only this target knows, such as process ids."""
 

@@ -221,10 +221,12 @@ def test_annotated_values_come_back_as_they_were(value, annotation):
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([1, 2], {"kind": "int"}),
-        ([1, True], {"kind": "union", "of": [{"kind": "bool"}, {"kind": "int"}]}),
+        ([1, 2], {"kind": "float", "integers": True}),
+        ([1, True], {"kind": "union", "of": [{"kind": "bool"}, {"kind": "float", "integers": True}]}),
+        ([(1, [2])], {"kind": "tuple", "items": [{"kind": "float", "integers": True}, {"kind": "list", "of": {"kind": "float", "integers": True}}]}),
+        ([{"a": 1}], {"kind": "dict", "values": {"kind": "float", "integers": True}}),
         ([1, 2.5], {"kind": "float", "integers": True}),
-        ([1, None], {"kind": "optional", "of": {"kind": "int"}}),
+        ([1, None], {"kind": "optional", "of": {"kind": "float", "integers": True}}),
         (["a"], {"kind": "str"}),
         ([[{"a": 1}, {"a": 2.5}]], {"kind": "list", "of": {"kind": "dict", "values": {"kind": "float", "integers": True}}}),
         ([np.zeros((2, 3)), np.zeros((5, 3))], {"kind": "array", "dtype": "float64", "shape": [-1, 3]}),

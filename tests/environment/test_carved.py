@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_deploy.environment import Environment
-from jupyter_deploy.environment.carved import carve, changed_distributions, forget_unused
+from jupyter_deploy.environment.carved import carve, changed_distributions
 from jupyter_deploy.errors import RequirementError
 from jupyter_deploy.requirements import Requirements, resolve
 
@@ -170,19 +170,6 @@ def test_a_reinstalled_distribution_is_noticed(site_folder: Any, tmp_path: Path)
     assert changed_distributions(environment) == ("tool",)
     with pytest.raises(RequirementError, match=r"tool 1\.0 is no longer installed"):
         carve(requirements, tmp_path / "root")
-
-
-def test_what_no_service_uses_is_forgotten(site_folder: Any, tmp_path: Path) -> None:
-    site_folder.add("tool", {"tool.py": ""})
-    site_folder.add("other", {"other.py": ""})
-    root = tmp_path / "root"
-    _, kept = carved({"tool": ""}, root)
-    _, unused = carved({"other": ""}, root)
-    assert forget_unused(root, [kept]) == (), "it was carved a moment ago"
-    assert forget_unused(root, [kept], older=-1) == (Path(unused.paths[0]),)
-    assert inside(kept, 'import tool\nanswer = missing("other")') == ["other"]
-    assert forget_unused(tmp_path / "never", []) == ()
-    assert (site_folder.path / "other.py").exists()
 
 
 def test_an_old_install_that_says_nothing_of_its_files(site_folder: Any, tmp_path: Path) -> None:

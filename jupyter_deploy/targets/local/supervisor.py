@@ -12,6 +12,7 @@ from typing import Any
 
 import jupyter_deploy
 from jupyter_deploy.errors import DeployError, TargetError
+from jupyter_deploy.leftovers import remove_leftovers
 from jupyter_deploy.registry import Connection, Record, find_deployment, list_deployments
 from jupyter_deploy.targets.local.control import PROTOCOL
 from jupyter_deploy.targets.local.ledger import Ledger, Release
@@ -23,6 +24,7 @@ from jupyter_deploy.targets.local.workers import Children
 
 _RESTORED_AT_ONCE = 2
 _TIDY_SECONDS = 60.0
+_SWEEP_SECONDS = 3600.0
 
 Message = dict[str, Any]
 
@@ -54,6 +56,7 @@ class Supervisor:
         self._services: dict[str, Service] = {}
         self._candidates: dict[str, Staged] = {}
         self._tidied = time.monotonic()
+        self._swept = -_SWEEP_SECONDS
         self._restoring: list[asyncio.Task[None]] = []
         self.operations: dict[str, Callable[[Message, object], Awaitable[Message]]] = {
             "hello": self._hello, "stage": self._stage, "apply": self._apply, "discard": self._discard,
@@ -97,6 +100,9 @@ class Supervisor:
             self._tidied = now
             for service in self._services.values():
                 service.ledger.tidy()
+            if now - self._swept >= _SWEEP_SECONDS:
+                self._swept = now
+                asyncio.get_running_loop().run_in_executor(None, remove_leftovers, self._data)
 
     async def leave(self, owner: object) -> None:
         """Take away the candidates of a connection that has ended."""
@@ -131,7 +137,8 @@ class Supervisor:
             raise
         token = uuid.uuid4().hex
         self._candidates[token] = Staged(service, pool, owner)
-        return {"candidate": token, "url": f"http://127.0.0.1:{pool.workers[0].ready.result()}",
+        first = pool.workers[0]
+        return {"candidate": token, "url": f"http://127.0.0.1:{first.ready.result()}", "pid": first.pid,
                 "seconds": time.monotonic() - began}
 
     def _forget(self, service: Service) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jupyter_deploy.environment import Environment
+from jupyter_deploy.environment.carved import changed_distributions
 from jupyter_deploy.errors import BundleError, DeployError, TargetError, UsageError
 from jupyter_deploy.registry import (
     Record,
+    VersionRecord,
     data_dir,
     find_deployment,
     list_deployments,
@@ -29,9 +32,6 @@ from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_u
 from jupyter_deploy.targets.local.logs import follow_log, read_log
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
 from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, Version, check_name
-
-if TYPE_CHECKING:
-    from jupyter_deploy.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class LocalTarget:
             client.close()
             raise
         self._connections[answer["candidate"]] = client
-        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"])
+        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"], (answer["pid"],))
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
         """Make the candidate live on its port."""
@@ -175,7 +175,7 @@ class LocalTarget:
         return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"])
 
     def delete(self, name: str) -> None:
-        """Stop a deployment and forget it; its bundles stay."""
+        """Stop a deployment and forget it; its bundles stay for a week."""
         _records(name)
         with _connect() as client:
             client.request("delete", name=name)
@@ -227,8 +227,17 @@ def _describe(record: Record, held: dict[str, Any]) -> Status:
         tuple(Version(item.version, item.number, item.deployed_at, item.bundle, item.notebook, item.proof)
               for item in versions),
         tuple({"time": event.time, "kind": event.kind, "text": event.text} for event in events),
+        _warnings(record, versions),
         {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
     )
+
+
+def _warnings(record: Record, versions: Sequence[VersionRecord]) -> tuple[str, ...]:
+    changed = [name for item in versions if item.version == record.version
+               for name in changed_distributions(Environment.parse(item.environment))]
+    text = ("changed in the notebook's environment since this version was proven, and a worker that starts anew runs "
+            "on what is there now; deploy again to prove it")
+    return (f"{', '.join(changed)}: {text}",) if changed else ()
 
 
 def _variables(name: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import socket
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 from tiny import ENVIRONMENT, make_bundle, processes
 
 from jupyter_deploy.errors import ServiceError, TargetError, UsageError
+from jupyter_deploy.listing import format_status
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.targets.local.target import LocalOptions
 
@@ -84,6 +86,18 @@ def test_stop_start_rollback_delete(local):
         httpx.get(first.url)
     with pytest.raises(TargetError, match="there is no local deployment 'tiny'"):
         local.target.stop("tiny")
+
+
+def test_packages_that_changed_since_the_proof_are_told(local):
+    carved = local.folder / "carved"
+    carved.mkdir()
+    (carved / "gone-1.0.dist-info").symlink_to(local.folder / "uninstalled")
+    environment = dataclasses.replace(ENVIRONMENT, kind="carved", paths=(*ENVIRONMENT.paths, str(carved)))
+    plan = local.target.plan(make_bundle(local.folder, "one"), name="tiny", environment=environment, options=LocalOptions())
+    local.target.apply(plan, local.target.stage(plan), None)
+    (status,) = local.target.status("tiny")
+    assert status.warnings[0].startswith("gone: changed in the notebook's environment")
+    assert f"warning: {status.warnings[0]}" in format_status(status)
 
 
 def test_a_port_that_is_taken(local):

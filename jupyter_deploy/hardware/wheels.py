@@ -1,0 +1,83 @@
+"""Which build of each distribution an image takes: without a GPU those for the processor, which are far smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from jupyter_deploy.hardware.builds import Build, find_builds, is_only_for_cuda
+from jupyter_deploy.runtime.manifest import Hardware
+
+if TYPE_CHECKING:
+    from jupyter_deploy.requirements import Distribution, Requirements
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """The build of a distribution that an image takes."""
+
+    name: str
+    """May be another distribution than the notebook's, with the same modules: `xgboost-cpu`."""
+    version: str
+    index: str | None = None
+    """An index that has this build, if the author's own has not."""
+    reason: str = ""
+    """Why it is not the notebook's build; empty: it is."""
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """The builds for an image."""
+
+    taken: tuple[Wheel, ...]
+    """In the order of the requirements."""
+    left_out: tuple[str, ...]
+    """Names of distributions that are of use only with a GPU."""
+
+
+def choose_wheels(requirements: Requirements, hardware: Hardware | None) -> Wheels:
+    """Choose the builds of a service's distributions by whether it gets a GPU."""
+    gpu = hardware is not None and hardware.gpu != "none"
+    builds = find_builds(requirements)
+    taken = []
+    left_out = []
+    for one in requirements.distributions:
+        if not gpu and is_only_for_cuda(one.name) and one.reason.startswith("required by "):
+            left_out.append(one.name)
+        else:
+            taken.append(_choose(one, builds, gpu=gpu))
+    return Wheels(tuple(taken), tuple(left_out))
+
+
+def _choose(one: Distribution, builds: tuple[Build, ...], *, gpu: bool) -> Wheel:
+    name = str(canonicalize_name(one.name))
+    build = next((build for build in builds
+                  if name in (*build.framework.distributions, *build.framework.companions)), None)
+    if build is None or one.source.kind != "index":
+        return Wheel(one.name, one.version)
+    return _with_gpu(one, build) if gpu else _without_gpu(one, build)
+
+
+def _without_gpu(one: Distribution, build: Build) -> Wheel:
+    cpu = build.framework.cpu
+    if "distribution" in cpu:
+        return Wheel(cpu["distribution"], one.version, reason=f"no GPU: {one.name} without its CUDA part")
+    if "local" in cpu:
+        version = f"{Version(one.version).public}+{cpu['local']}"
+        reason = "" if version == one.version else "no GPU: the build for the processor"
+        return Wheel(one.name, version, cpu["index"], reason)
+    return Wheel(one.name, one.version)
+
+
+def _with_gpu(one: Distribution, build: Build) -> Wheel:
+    version = Version(one.version)
+    cpu = build.framework.cpu
+    if "local" in cpu and version.local == cpu["local"]:
+        return Wheel(one.name, version.public, reason="a GPU is asked for: the build with CUDA")
+    index = build.framework.cuda.get("index")
+    if index is not None and version.local:
+        return Wheel(one.name, one.version, index.format(tag=version.local))
+    return Wheel(one.name, one.version)

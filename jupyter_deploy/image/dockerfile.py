@@ -1,0 +1,139 @@
+"""The Dockerfile: a pure function of what is in the bundle, in parts that change ever more often.
+
+The order is base, system libraries, locked packages, their bytecode, runtime, state, slice: an edited cell rebuilds the
+last, small layer only. Each part is an image of its own while nbdeploy builds; together they are one Dockerfile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+USER = "65532:65532"
+"""Nobody's: a platform may run the image as another user, which needs no entry in `/etc/passwd` either."""
+PORT = 8080
+"""What SageMaker, KServe, Cloud Run and the Lambda adapter expect; `PORT` in the environment is another."""
+LAMBDA_ADAPTER = "public.ecr.aws/awsguru/aws-lambda-adapter:1.0.0"
+SERVICE = "service-files"
+
+_PYTHON = ["python3", "-I", "-S"]
+_MAIN = [*_PYTHON, "/service/runtime/__main__.py"]
+_ENTRYPOINT = [*_MAIN, "--path", "/environment", "--host", "0.0.0.0"]  # noqa: S104 - the platform guards the port
+_LABEL = 16_000
+"""Characters of a label: an engine reads no line of more than 65,535."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What goes into an image."""
+
+    base: str
+    content: tuple[str, ...]
+    """Folders of the bundle with a layer each, in their order: `runtime`, `state`."""
+    service: tuple[str, ...]
+    """Files and folders of the last layer; `service.py` is the first."""
+    system: tuple[str, ...] = ()
+    """Packages of the base's distribution: libraries that the environment links to."""
+    lambda_adapter: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Name the layers above the base, in their order."""
+        return (*(["system"] if self.system else []), "environment", "bytecode",
+                *(["lambda-adapter"] if self.lambda_adapter else []), *self.content, "service")
+
+
+def dockerfile(layout: Layout) -> str:
+    """Write the whole Dockerfile: the same layout, the same text."""
+    return "\n".join([environment_part(layout), content_part(layout), service_part(layout)])
+
+
+def environment_part(layout: Layout) -> str:
+    """Write the part that changes with the packages, and how the service is started."""
+    lines = [
+        f"FROM {layout.base} AS wheels",
+        "COPY layers.py requirements.lock /project/",
+        "COPY wheels /project/wheels",
+        _run([*_PYTHON, "/project/layers.py", "environment"]),
+        "",
+        f"FROM {layout.base} AS environment",
+        *_install(layout.system),
+        "COPY --from=wheels --chown=0:0 /layers/environment/ /",
+        "COPY --from=wheels --chown=0:0 /layers/bytecode/ /",
+        *_add_lambda_adapter(layout),
+        "ENV HOME=/tmp",
+        f"USER {USER}",
+        f"EXPOSE {PORT}",
+        f"HEALTHCHECK --interval=15s --timeout=5s --start-period=120s CMD {json.dumps([*_MAIN, 'health'])}",
+        f"ENTRYPOINT {json.dumps(_ENTRYPOINT)}",
+        'CMD ["serve"]',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def content_part(layout: Layout, environment: str = "environment") -> str:
+    """Write the part that changes with the state; `environment` is the stage or image before it."""
+    lines = [
+        f"FROM {layout.base} AS content-files",
+        "COPY layers.py /project/",
+        *[f"COPY {name} /project/{name}" for name in layout.content],
+        _run([*_PYTHON, "/project/layers.py", "copy", *layout.content]),
+        "",
+        f"FROM {environment} AS content",
+        *[f"COPY --from=content-files --chown=0:0 /layers/{name}/ /" for name in layout.content],
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def service_part(layout: Layout, content: str = "content") -> str:
+    """Write the part that changes with the code; `content` is the stage or image before it."""
+    files = [name for name in layout.service if "." in name]
+    folders = [name for name in layout.service if "." not in name]
+    lines = [
+        f"FROM {layout.base} AS {SERVICE}",
+        f"COPY layers.py {' '.join(files)} /project/",
+        *[f"COPY {name} /project/{name}" for name in folders],
+        _run([*_PYTHON, "/project/layers.py", "copy", ",".join(layout.service)]),
+        "",
+        f"FROM {content}",
+        f"COPY --from={SERVICE} --chown=0:0 /layers/service/ /",
+        *_labels(layout.labels),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _run(command: list[str]) -> str:
+    return f"RUN {json.dumps(command)}"
+
+
+def _install(packages: tuple[str, ...]) -> list[str]:
+    if not packages:
+        return []
+    names = " ".join(sorted(packages))
+    return [f"RUN apt-get update && apt-get install --yes --no-install-recommends {names} \\",
+            "    && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*"]
+
+
+def _add_lambda_adapter(layout: Layout) -> list[str]:
+    """Add the Lambda Web Adapter, which does nothing elsewhere; by itself it would take any answer for ready."""
+    if not layout.lambda_adapter:
+        return []
+    return [
+        f"COPY --from={LAMBDA_ADAPTER} /lambda-adapter /opt/extensions/lambda-adapter",
+        "ENV AWS_LWA_READINESS_CHECK_PATH=/v2/health/ready AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399",
+    ]
+
+
+def _labels(labels: Mapping[str, str]) -> list[str]:
+    if not labels:
+        return []
+    return ["LABEL " + " \\\n      ".join(f"{key}={_quote(value)}" for key, value in sorted(labels.items()))]
+
+
+def _quote(text: str) -> str:
+    text = " ".join(text.split())[:_LABEL]
+    for character in ("\\", '"', "$"):
+        text = text.replace(character, "\\" + character)
+    return f'"{text}"'

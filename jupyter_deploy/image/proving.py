@@ -1,0 +1,93 @@
+"""Proving an image: its container answers the golden calls, over HTTP, before the image gets a name."""
+
+from __future__ import annotations
+
+import http.client
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from jupyter_deploy.bundle import Bundle
+from jupyter_deploy.errors import ImageError, ProofError, ServiceError
+from jupyter_deploy.image.dockerfile import PORT
+from jupyter_deploy.image.engine import Engine
+from jupyter_deploy.proof import Proof, prove, table
+
+_PATIENCE = 300.0
+"""Seconds that a service may take to load."""
+
+
+def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping[str, str]) -> Proof:
+    """Run the image under a private name and replay the golden calls; the container is gone afterwards.
+
+    It runs as strictly as any platform would: as nobody, without capabilities, its file system read-only.
+
+    Raises
+    ------
+    ProofError
+        When an answer differs from the notebook's.
+    ServiceError
+        When the service does not start in the container.
+
+    """
+    if not engine.local:
+        raise ImageError("an image is proven in a container, which cannot be reached at an engine on another machine",
+                         where=engine.where, advice="build where the engine runs, or use a local one")
+    if missing := [name for name in bundle.manifest.environment if name not in environment]:
+        raise ImageError(f"the service needs {', '.join(missing)} in its environment, and the proof runs it",
+                         advice="set them in the shell that builds: they are given to the proof and never stored")
+    with _running(engine, image, environment) as (container, url):
+        _wait_until_ready(engine, container, url)
+        proof = prove(bundle.folder, bundle.manifest, url)
+        log = engine.logs(container) if not proof.holds else ""
+    if not proof.holds:
+        raise ProofError(
+            "the container does not answer what the notebook answered: "
+            f"{proof.equal} of {proof.calls} golden calls equal, so the image has no name\n\n{table(proof.differences)}"
+            f"\n\n{_tail(log)}", where=str(bundle.folder), differences=proof.differences,
+            advice="packages built for another machine can calculate otherwise; random numbers and the clock always do")
+    return proof
+
+
+@contextmanager
+def _running(engine: Engine, image: str, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    name = f"nbdeploy-proof-{secrets.token_hex(6)}"
+    try:
+        container = engine.run(image, name=name, environment=environment, port=PORT)
+        port = engine.port(container, PORT)
+        if port is None:
+            raise _not_started(engine, container)
+        yield container, f"http://127.0.0.1:{port}"
+    finally:
+        engine.remove_container(name)
+
+
+def _wait_until_ready(engine: Engine, container: str, url: str) -> None:
+    host = url.removeprefix("http://")
+    begun = looked = time.monotonic()
+    while time.monotonic() - begun < _PATIENCE:
+        connection = http.client.HTTPConnection(host, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass  # nothing listens yet: the engine's own end of the port accepts and closes
+        finally:
+            connection.close()
+        if time.monotonic() - looked > 0.5:
+            looked = time.monotonic()
+            if engine.port(container, PORT) is None:
+                raise _not_started(engine, container)
+        time.sleep(0.02)
+    raise ServiceError(f"the service was not ready in its container after {_PATIENCE:g} s:\n"
+                       f"{_tail(engine.logs(container))}")
+
+
+def _not_started(engine: Engine, container: str) -> ServiceError:
+    return ServiceError(f"the service did not start in its container:\n{_tail(engine.logs(container))}")
+
+
+def _tail(log: str) -> str:
+    return "\n".join(log.strip().splitlines()[-15:])

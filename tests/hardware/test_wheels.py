@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import dataclasses
+
+import evidence
+import pytest
+
+from jupyter_deploy.hardware import Hardware, Wheel, choose_wheels
+from jupyter_deploy.requirements import Requirements, Source
+
+GPU = Hardware("needed")
+NONE = Hardware("none")
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+@pytest.mark.parametrize(("installed", "hardware", "taken", "left_out"), [
+    (evidence.TORCH_CUDA_126, NONE, {("torch", "2.9.0+cpu", CPU_INDEX), ("torchvision", "0.24.0+cpu", CPU_INDEX)}, 3),
+    (evidence.TORCH_INDEX, NONE, {("torch", "2.9.0+cpu", CPU_INDEX)}, 3),
+    (evidence.TORCH_CUDA_126, GPU, {("torch", "2.9.0+cu126", "https://download.pytorch.org/whl/cu126")}, 0),
+    (evidence.TORCH_CPU, NONE, {("torch", "2.13.0+cpu", CPU_INDEX)}, 0),
+    (evidence.TORCH_CPU, GPU, {("torch", "2.13.0", None)}, 0),
+    (evidence.TORCH_INDEX, GPU, {("torch", "2.9.0", None), ("triton", "3.5.0", None)}, 0),
+    (evidence.XGBOOST, NONE, {("xgboost-cpu", "3.2.0", None)}, 1),
+    (evidence.XGBOOST, GPU, {("xgboost", "3.2.0", None)}, 0),
+    (evidence.ONNX_GPU, NONE, {("onnxruntime", "1.23.0", None)}, 1),
+    (evidence.JAX_CUDA, None, {("jax", "0.7.2", None), ("jaxlib", "0.7.2", None)}, 2),
+])
+def test_an_image_takes_the_build_that_fits(installed, hardware, taken, left_out) -> None:
+    wheels = choose_wheels(evidence.requirements(installed), hardware)
+    assert taken <= {(wheel.name, wheel.version, wheel.index) for wheel in wheels.taken}
+    assert len(wheels.left_out) == left_out
+    assert len(wheels.taken) + left_out == len(installed)
+
+
+def test_what_did_not_come_from_an_index_stays_as_it_is() -> None:
+    found = evidence.requirements(evidence.TORCH_CPU)
+    built = tuple(dataclasses.replace(one, source=Source("archive", "https://example.org/torch.whl")) for one in found.distributions)
+    wheels = choose_wheels(Requirements(found.python, found.interpreter, built), GPU)
+    assert wheels.taken == tuple(Wheel(one.name, one.version) for one in built)
