@@ -13,5 +13,8 @@ class FrontEndFolder(BuildHookInterface):  # type: ignore[type-arg]
 
     def initialize(self, version: str, _: dict[str, Any]) -> None:
         """Make it, for editable installs only: a wheel to be shipped has the panel in it (`ensured-targets`)."""
+        folder = Path(self.root, "jupyter_deploy", "labextension")
         if version == "editable":
-            Path(self.root, "jupyter_deploy", "labextension").mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
+        # A copy that an earlier install left here would be in the wheel twice: pyproject.toml names the original.
+        (folder / "install.json").unlink(missing_ok=True)

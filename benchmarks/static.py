@@ -42,7 +42,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
             for _ in range(1 + ROUNDS["quick" if quick else "full"]):
                 quiet.probe()
                 begun = time.perf_counter()
-                subprocess.run([sys.executable, "-m", "jupyter_deploy.static", str(place)], check=True,
+                subprocess.run([sys.executable, "-m", "jupyter_deploy", "check", "--static", str(place)], check=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 whole.append(time.perf_counter() - begun)
                 done = subprocess.run([sys.executable, "-c", INSIDE, str(place)], check=True, capture_output=True,

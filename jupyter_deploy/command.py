@@ -113,9 +113,12 @@ def _up(arguments: argparse.Namespace) -> None:
     for warning in outcome["warnings"]:
         sys.stderr.write(f"warning: {warning}\n")
     name, url, proof = outcome["name"], outcome["url"], outcome["proof"]
-    _print(f"{name} is live at {url}, {outcome['seconds']:.1f} s after %deploy\n"
-           f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
-           "notebook\n"
+    proven = (f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
+              "notebook")
+    if not outcome["live"]:
+        _print(f"{name} could go live; it did not, because NBDEPLOY_DRY_RUN is set\n{proven}")
+        return
+    _print(f"{name} is live at {url}, {outcome['seconds']:.1f} s after %deploy\n{proven}\n"
            f"try it: {url}/docs   stop it: nbdeploy stop {name}")
 
 

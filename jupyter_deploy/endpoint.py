@@ -203,6 +203,31 @@ class Endpoint:
         return [*rows, ("try", curl_line(self.url, self._manifest(), _bundle_of(self)))]
 
 
+class RehearsedEndpoint(Endpoint):
+    """What `%deploy` gives where nothing may go live: it answers calls until the kernel ends, and steers nothing."""
+
+    def stop(self) -> None:
+        """Leave what is live alone."""
+
+    def rollback(self, version: str | None = None) -> Endpoint:  # noqa: ARG002 - as of an endpoint that is live
+        """Leave what is live alone."""
+        return self
+
+    def metrics(self) -> Metrics:
+        """Give no figures: it is not live."""
+        return Metrics(self.name, ())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": _write_table(self._rows())}
+
+    def _rows(self) -> list[tuple[str, str]]:
+        assert self.release is not None
+        proof = self.release.proof
+        return [("endpoint", f"{self.name} (a dry run: nothing went live)"),
+                ("version", self.release.deployment.version),
+                ("proof", f"{proof.equal} of {proof.calls} golden calls answered as in the notebook")]
+
+
 def _write_table(rows: list[tuple[str, str]]) -> str:
     cells = []
     for key, value in rows:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.document import NOTEBOOK
 from jupyter_deploy.errors import DeployError, NotebookError, UsageError
-from jupyter_deploy.magics import NOTEBOOK, OVERRIDES, RESULT
+from jupyter_deploy.magics import OVERRIDES, RESULT
 from jupyter_deploy.notebook import read_notebook
 from jupyter_deploy.recipe import DeployOptions
 
@@ -229,6 +230,8 @@ def _add_live(error: ExecutionFailed, result: Path) -> ExecutionFailed:
     if not result.exists():
         return error
     outcome = json.loads(result.read_text(encoding="utf-8"))
+    if not outcome["live"]:
+        return error
     return ExecutionFailed(error.message, where=error.where, advice=f"{outcome['name']} went live before that, at "
                            f"{outcome['url']}" + (f"; {error.advice}" if error.advice else ""))
 

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,21 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from jupyter_deploy.capture.kernel import Kernel, read_kernel
 from jupyter_deploy.capture.magics import clean_source
 from jupyter_deploy.capture.recorder import WATCH, Recorder
-from jupyter_deploy.endpoint import Endpoint, Metrics, find_endpoint
+from jupyter_deploy.document import find_document
+from jupyter_deploy.endpoint import Endpoint, Metrics, RehearsedEndpoint, find_endpoint
 from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
-from jupyter_deploy.recipe import DeployOptions, deploy, make_plan, package
+from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, Report, deploy, make_plan, package, rehearse
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
-from jupyter_deploy.targets.target import find_target
+from jupyter_deploy.targets.target import Deployment, find_target
 
 RESULT = "NBDEPLOY_RESULT"
 """Environment variable: the file in which `nbdeploy up` waits for the outcome."""
-NOTEBOOK = "NBDEPLOY_NOTEBOOK"
-"""Environment variable: the notebook file that this kernel runs."""
 OVERRIDES = "NBDEPLOY_OVERRIDES"
 """Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
-
+DRY_RUN = "NBDEPLOY_DRY_RUN"
+"""Environment variable: set to 1, `%deploy` does everything but going live."""
 CHECK = "NBDEPLOY_CHECK"
 """Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
 
@@ -50,6 +51,7 @@ class DeployMagics(Magics):
         super().__init__(shell)
         self.recorder = Recorder(lambda: len(shell.history_manager.input_hist_raw) - 1)
         self._ids: dict[int, str] = {}
+        self._rehearsal: Rehearsal | None = None
 
     def start_recording(self) -> None:
         """Record calls, and the document's cell ids, from now on."""
@@ -66,7 +68,10 @@ class DeployMagics(Magics):
 
     def read_kernel(self, document: Path | None = None) -> Kernel:
         """Read what ran in this kernel; `document` is the notebook file when somebody knows better."""
-        return read_kernel(self.shell, document=document or _document(self.shell), ids=self._ids)
+        return read_kernel(self.shell, document=document or self._document(), ids=self._ids)
+
+    def _document(self) -> Path | None:
+        return find_document(self.shell.user_ns, self.shell.history_manager.input_hist_raw)
 
     def _note_cell(self, result: Any) -> None:
         """Keep the cell's id, and parse it now, while nobody waits."""
@@ -94,15 +99,22 @@ class DeployMagics(Magics):
             sys.stdout.write(build_magic_parser().format_help())
             return None
         for verb in ("list", "stop", "start", "rollback", "logs", "metrics"):
-            if getattr(arguments, verb):
-                return _do_verb(verb, getattr(arguments, verb), arguments.target)
+            if name := getattr(arguments, verb):
+                changes = verb in ("stop", "start", "rollback")
+                return _leave_out(verb, name) if changes and is_dry_run() else _do_verb(verb, name, arguments.target)
         names = tuple(arguments.names)
         if cell is not None:
             self._run(cell)
             names = names or _functions_of(cell, self.shell)
         options = _override(read_deploy_options(arguments, names))
         kernel = self.read_kernel()
-        return self._dry_run(kernel, options) if arguments.dry_run else self._go_live(kernel, options)
+        if arguments.dry_run:
+            return self._dry_run(kernel, options)
+        if CHECK in os.environ:
+            from jupyter_deploy.check.rehearsal import rehearse_here
+
+            return rehearse_here(kernel, options, _reporter([]), self.recorder)
+        return self._rehearse(kernel, options) if is_dry_run() else self._go_live(kernel, options)
 
     def _run(self, cell: str) -> None:
         """Run the cell under `%%deploy`; IPython shows an error itself."""
@@ -116,22 +128,55 @@ class DeployMagics(Magics):
 
     def _go_live(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
         stages: list[Stage] = []
-
-        def report(name: str, text: str, seconds: float) -> None:
-            stages.append(Stage(name, text, seconds))
-            _print_stage(name, text, seconds)
-
-        if CHECK in os.environ:
-            from jupyter_deploy.check.rehearsal import rehearse_here
-
-            return rehearse_here(kernel, options, report, self.recorder)
-        release = deploy(kernel, options, report, self.recorder)
-        for warning in list_warnings(release.packaged):
-            sys.stderr.write(f"warning: {warning}\n")
-        if RESULT in os.environ:
-            Path(os.environ[RESULT]).write_text(json.dumps(summarise(release, stages)), encoding="utf-8")
+        release = deploy(kernel, options, _reporter(stages), self.recorder)
+        _tell(release, stages)
         return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key,
                         release=release)
+
+    def _rehearse(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
+        """Do all but going live; the candidate answers the notebook's further cells, and ends with the kernel."""
+        stages: list[Stage] = []
+        self._end_rehearsal()
+        started = time.perf_counter()
+        rehearsal = rehearse(kernel, options, _reporter(stages), self.recorder)
+        self._rehearsal = rehearsal
+        seconds = time.perf_counter() - started
+        plan, candidate = rehearsal.plan, rehearsal.candidate
+        deployment = Deployment(plan.name, plan.target, plan.version, candidate.url, 0.0)
+        release = Release(rehearsal.packaged, rehearsal.proof, deployment, seconds)
+        _tell(release, stages, live=False)
+        return RehearsedEndpoint(plan.name, target=rehearsal.target, api_key=options.api_key, release=release)
+
+    def _end_rehearsal(self) -> None:
+        if self._rehearsal is not None:
+            self._rehearsal.discard()
+            self._rehearsal = None
+
+
+def _reporter(stages: list[Stage]) -> Report:
+    def report(name: str, text: str, seconds: float) -> None:
+        stages.append(Stage(name, text, seconds))
+        _print_stage(name, text, seconds)
+
+    return report
+
+
+def _tell(release: Release, stages: list[Stage], *, live: bool = True) -> None:
+    """Show the warnings, and hand `nbdeploy up` what it waits for."""
+    for warning in list_warnings(release.packaged):
+        sys.stderr.write(f"warning: {warning}\n")
+    if RESULT in os.environ:
+        summary = summarise(release, stages, live=live)
+        Path(os.environ[RESULT]).write_text(json.dumps(summary), encoding="utf-8")
+
+
+def is_dry_run() -> bool:
+    """Whether nothing may go live or change, because `NBDEPLOY_DRY_RUN` is set."""
+    return os.environ.get(DRY_RUN, "").lower() not in ("", "0", "false", "no")
+
+
+def _leave_out(verb: str, name: str) -> None:
+    sys.stdout.write(f"{DRY_RUN} is set, so nothing changes: --{verb} {name} is left out\n")
 
 
 def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
@@ -183,11 +228,3 @@ def _override(options: DeployOptions) -> DeployOptions:
     captured = dataclasses.replace(options.capture, **given["capture"])
     return dataclasses.replace(options, capture=captured, settings={**options.settings, **given["settings"]},
                                **given["deploy"])
-
-
-def _document(shell: Any) -> Path | None:
-    """Find the notebook file of this kernel: told by `nbdeploy up`, by VS Code or by the Jupyter server."""
-    for told in (os.environ.get(NOTEBOOK), shell.user_ns.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")):
-        if told and Path(told).suffix == ".ipynb" and Path(told).is_file():
-            return Path(told)
-    return None

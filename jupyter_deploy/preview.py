@@ -21,7 +21,7 @@ from jupyter_deploy.capture.capture import Capture, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.stale import match_cells
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
-from jupyter_deploy.magics import DeployMagics
+from jupyter_deploy.magics import DRY_RUN, DeployMagics, is_dry_run
 from jupyter_deploy.notebook import read_notebook
 from jupyter_deploy.options import build_magic_parser, read_deploy_options
 from jupyter_deploy.recipe import DeployOptions, deploy
@@ -67,6 +67,8 @@ def show_deploy(arguments: list[str], document: str | None = None, panel: str = 
         _display({"event": "stage", **asdict(stages[-1])})
 
     with _told_errors():
+        if is_dry_run():
+            raise UsageError(f"{DRY_RUN} is set, so nothing goes live", advice="start the kernel without it")
         magics, kernel, options = _read(arguments, document, panel)
         release = deploy(kernel, options, report, magics.recorder)
         _display({"event": "released", **summarise(release, stages),

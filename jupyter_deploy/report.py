@@ -81,13 +81,14 @@ def describe_plan(packaged: Packaged, plan: Plan) -> str:
     return "\n".join([describe_packaged(packaged), *steps, "", packaged.capture.text])
 
 
-def summarise(release: Release, stages: Sequence[Stage]) -> dict[str, Any]:
-    """Give what `--json` prints."""
+def summarise(release: Release, stages: Sequence[Stage], *, live: bool = True) -> dict[str, Any]:
+    """Give what `--json` prints; what is not live has no URL."""
     deployment, packaged = release.deployment, release.packaged
     return {
         "name": deployment.name,
         "version": deployment.version,
-        "url": deployment.url,
+        "live": live,
+        "url": deployment.url if live else None,
         "target": deployment.target,
         "proof": release.proof.dump(),
         "seconds": round(release.seconds, 3),

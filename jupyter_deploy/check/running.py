@@ -18,9 +18,10 @@ from typing import Any
 
 from jupyter_deploy.check.evidence import CellTest, Evidence, Failure, StaleOutput
 from jupyter_deploy.check.job import Job
+from jupyter_deploy.document import NOTEBOOK
 from jupyter_deploy.errors import DeployError, UsageError
 from jupyter_deploy.execution import TAG, Run, deploy_cell, deploys, environment, execute, load_document
-from jupyter_deploy.magics import CHECK, NOTEBOOK, OVERRIDES
+from jupyter_deploy.magics import CHECK, OVERRIDES
 from jupyter_deploy.notebook import Notebook, read_notebook, role_of
 
 _STAND_IN = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.stand_in()"

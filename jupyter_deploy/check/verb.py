@@ -48,6 +48,8 @@ def add_check(verbs: Any) -> None:
                        help=f"seconds that a kernel may take to start (default: {START_SECONDS})")
     check.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), metavar="N",
                        help="notebooks to run at a time (default: half as many as there are processors)")
+    check.add_argument("--static", action="store_true",
+                       help="only look at the saved notebooks, or at folders of them; run nothing")
     _add_gates(check)
     _add_reports(check)
     check.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -76,6 +78,10 @@ def _add_reports(check: argparse.ArgumentParser) -> None:
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check the notebooks and give the exit code (raises `UsageError`)."""
+    if arguments.static:
+        from jupyter_deploy.static import check_static
+
+        return check_static(arguments.notebooks, strict=arguments.strict)
     # Imported here: the grammar is built for every verb of the command.
     from jupyter_deploy.check.drift import parse_drift
     from jupyter_deploy.check.judgement import Limits

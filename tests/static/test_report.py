@@ -1,4 +1,4 @@
-"""`python -m jupyter_deploy.static`, run as a hook would."""
+"""`nbdeploy check --static`, run as a hook would."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENTRY = ("def predict(x):\n    return x * rate", ["deploy:entry"])
 
 
 def look(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "jupyter_deploy.static", *arguments], capture_output=True, text=True,
+    return subprocess.run([sys.executable, "-m", "jupyter_deploy", "check", "--static", *arguments], capture_output=True, text=True,
                           check=False, timeout=60, cwd=cwd)
 
 
@@ -37,7 +37,7 @@ def test_findings_are_lines_with_a_place(tmp_path: Path) -> None:
     (["missing.ipynb"], 1, "missing.ipynb: error: the notebook cannot be read"),
     ([], 2, "required"),
     (["empty"], 2, "the folder has no notebook"),
-    (["--stricct", "folder"], 2, "did you mean --strict?"),
+    (["--stricct", "folder"], 2, "unrecognized arguments: --stricct"),
 ])
 def test_exit_codes(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()

@@ -1,0 +1,1 @@
+"""For the tests of projects with notebooks: the pytest plugin."""
