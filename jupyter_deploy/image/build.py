@@ -76,8 +76,11 @@ class Image:
     seconds: float
 
 
-def build_image(folder: Path, *, options: BuildOptions | None = None, report: Report = lambda *_: None) -> Image:
+def build_image(folder: Path, *, options: BuildOptions | None = None, report: Report = lambda *_: None,
+                say: Callable[[str], None] = lambda _: None) -> Image:
     """Build the bundle in `folder` into an image, prove it in a container, and give it its name.
+
+    `say` is told each step of the engine while it builds.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
         pins = read_lock((folder / "requirements.lock").read_text(encoding="utf-8"))
         wheels = gather_wheels(pins, platform, data_dir() / "wheels")
         said.append(_describe(wheels))
-    build = _Build(bundle, options, wheels, engine, report)
+    build = _Build(bundle, options, wheels, engine, report, say)
     image = build.run()
     proof = _prove(engine, image, bundle, options, report)
     engine.tag(image, reference)
@@ -110,7 +113,7 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
     sbom.write_text(write_sbom(bundle.manifest, wheels), encoding="utf-8")
     if options.push:
         with _stage(report, "push") as said:
-            engine.push(reference, lambda _: None)
+            engine.push(reference, say)
             said.append(reference)
     sizes = engine.sizes(image)
     own = build.layout.layers
@@ -137,12 +140,13 @@ class _Build:
     """The parts of an image, each an image that is built only when what it depends on has changed."""
 
     def __init__(self, bundle: Bundle, options: BuildOptions, wheels: tuple[Wheel, ...], engine: Engine,
-                 report: Report) -> None:
+                 report: Report, say: Callable[[str], None]) -> None:
         self._bundle = bundle
         self._options = options
         self._wheels = wheels
         self._engine = engine
         self._report = report
+        self._say = say
         self.layout = make_layout(bundle, options)
 
     def run(self) -> str:
@@ -162,6 +166,12 @@ class _Build:
         files = [path for path in hashes if _top(path) in layout.service]
         return self._part("service", service_part(layout, content), base,
                           {"layers.py": script, **{path: folder / path for path in [*files, "bundle.json"]}}, None)
+
+    def _describe_layers(self, sizes: list[int], part: str) -> str:
+        """Say how large the layers of a part are."""
+        own = self.layout.layers
+        names = {"content": self.layout.content, "service": own[-1:]}.get(part, own[: -1 - len(self.layout.content)])
+        return ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in zip(names, sizes[-len(names):], strict=False))
 
     def _find_base(self) -> str:
         base = self.layout.base
@@ -183,11 +193,10 @@ class _Build:
         with _stage(self._report, name) as said:
             network = name == "environment" and bool(self.layout.system)
             with archive({**content, "Dockerfile": text.encode()}) as context:
-                built = self._engine.build(context, network=network, platform=self._options.platform,
-                                           say=lambda _: None)
+                built = self._engine.build(context, network=network, platform=self._options.platform, say=self._say)
             if reference is not None:
                 self._engine.tag(built.id, reference)
-            said.append(f"{sum(self._engine.sizes(built.id)) / 1e6:.0f} MB")
+            said.append(self._describe_layers(self._engine.sizes(built.id), name))
         return reference or built.id
 
 
