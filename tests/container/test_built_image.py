@@ -82,9 +82,10 @@ build_image(Path(sys.argv[1]), options=BuildOptions(base=sys.argv[2], tag="scali
 
 def test_edited_code_rebuilds_only_the_last_layer(image: Image, bundle: Path, tmp_path: Path, engine: Engine) -> None:
     edited = rewrite(bundle, tmp_path / "edited", "service.py", "x * sum(factors)", "sum(factors) * x")
-    stages: list[str] = []
-    built = build_image(edited, options=BuildOptions(base=BASE), report=lambda name, *_: stages.append(name))
-    assert stages == ["wheels", "service", "prove"]
+    steps: list[str] = []
+    built = build_image(edited, options=BuildOptions(base=BASE), say=steps.append)
+    assert [step.split()[1].partition(":")[0] for step in steps if step.startswith("FROM")] == [
+        BASE.partition(":")[0], "nbdeploy/content"]
     assert inspect(built.reference, ".RootFS.Layers")[:-1] == inspect(image.reference, ".RootFS.Layers")[:-1]
     assert built.reference != image.reference
     engine.remove_image(built.reference)
