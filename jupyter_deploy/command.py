@@ -13,16 +13,20 @@ from typing import Any
 from jupyter_deploy import __version__
 from jupyter_deploy.errors import DeployError, UsageError
 
-_Run = Callable[[argparse.Namespace], None]
+_Run = Callable[[argparse.Namespace], int | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 done, 1 the notebook or the service fell short, 2 wrong use."""
-    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    if not given:
+        sys.stderr.write(build_parser().format_help())
+        return 2
     try:
-        parsed = build_parser().parse_args(arguments)
+        parsed = build_parser().parse_args(given)
         run: _Run = parsed.run
-        run(parsed)
+        return run(parsed) or 0
     except DeployError as error:
         if debug:
             traceback.print_exc()
@@ -33,17 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
+    from jupyter_deploy.check.verb import add_check
     from jupyter_deploy.options import Parser
 
     parser = Parser(prog="nbdeploy", description="From a notebook cell to a proven live endpoint.")
     parser.add_argument("--version", action="version", version=f"nbdeploy {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     _add_up(verbs)
+    add_check(verbs)
     _add_verb(verbs, "ls", _list, "list the endpoints", name=False, as_json=True)
     _add_verb(verbs, "show", _show, "show an endpoint with its versions and events", as_json=True)
     logs = _add_verb(verbs, "logs", _logs, "show the last log records", as_json=True)
@@ -112,9 +117,9 @@ def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True,
 
 def _up(arguments: argparse.Namespace) -> None:
     from jupyter_deploy.execution import Run, execute_and_deploy
-    from jupyter_deploy.options import read_deploy_options
+    from jupyter_deploy.options import read_deploy_options, read_value
 
-    run = Run(arguments.notebook, {name: _read_value(value) for name, value in arguments.parameter}, arguments.output,
+    run = Run(arguments.notebook, {name: read_value(value) for name, value in arguments.parameter}, arguments.output,
               arguments.kernel, cell_timeout=arguments.cell_timeout)
     sys.stderr.write(f"running {arguments.notebook}\n")
     outcome = execute_and_deploy(run, arguments.entry, read_deploy_options(arguments, ()))
@@ -128,15 +133,6 @@ def _up(arguments: argparse.Namespace) -> None:
            f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
            "notebook\n"
            f"try it: {url}/docs   stop it: nbdeploy stop {name}")
-
-
-def _read_value(text: str) -> Any:
-    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
-    return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
 def _list(arguments: argparse.Namespace) -> None:
