@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def make_bundle(jupyter_folders: Path, tmp_path_factory: pytest.TempPathFactory,
 
 @pytest.fixture(scope="session")
 def bundle(make_bundle) -> Path:
-    return make_bundle("scaling", *CELLS)
+    return make_bundle(f"scaling-{os.getpid()}", *CELLS)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from jupyter_deploy.runtime.manifest import read_manifest
 
 
 def docker(*arguments: str) -> str:
@@ -21,8 +24,10 @@ def inspect(name: str, template: str) -> Any:
     return json.loads(docker("inspect", name, "--format", f"{{{{json {template}}}}}"))
 
 
-def list_containers() -> list[str]:
-    return docker("ps", "--all", "--quiet", "--filter", "name=nbdeploy-").split()
+def list_containers(bundle: Path) -> list[str]:
+    """List the containers of a bundle's images, by the label that they have from it."""
+    name = read_manifest(bundle).name
+    return docker("ps", "--all", "--quiet", "--filter", f"label=org.opencontainers.image.title={name}").split()
 
 
 @contextmanager

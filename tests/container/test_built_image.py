@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from jupyter_deploy.image import BuildOptions, Image, build_image
 from jupyter_deploy.image.engine import Engine
 from jupyter_deploy.runtime.manifest import MANIFEST, read_manifest
 
+AGAIN, ALIAS, PRIVATE, STOPPED, WRONG = (f"scaling-{name}-{os.getpid()}:1"
+                                         for name in ("again", "base", "private", "stopped", "wrong"))
 ANSWER = {"value": 999000.0}
 
 
@@ -37,7 +40,7 @@ def rewrite(bundle: Path, folder: Path, path: str, old: str, new: str) -> Path:
 
 def test_it_is_proven_named_and_described(image: Image, bundle: Path) -> None:
     assert (image.proof.calls, image.proof.equal) == (2, 2)
-    assert image.reference == f"scaling:{image.version}"
+    assert image.reference == f"scaling-{os.getpid()}:{image.version}"
     assert [layer.name for layer in image.layers] == ["environment", "bytecode", "runtime", "state", "service"]
     assert inspect(image.reference, ".Id") == image.id
     assert inspect(image.reference, ".Config.User") == "65532:65532"
@@ -46,7 +49,7 @@ def test_it_is_proven_named_and_described(image: Image, bundle: Path) -> None:
     assert json.loads(labels["nbdeploy.schema"])["scale"]["parameters"]["x"] == {"kind": "float"}
     components = json.loads(image.sbom.read_text())["components"]
     assert {one["name"] for one in components} == {"httptools", "orjson", "uvloop"}
-    assert list_containers() == []
+    assert list_containers(bundle) == []
 
 
 def test_it_holds_no_tool_that_only_a_build_needs(image: Image) -> None:
@@ -61,12 +64,12 @@ def test_it_holds_no_tool_that_only_a_build_needs(image: Image) -> None:
 def test_the_same_bundle_gives_the_same_layers(image: Image, bundle: Path, engine: Engine) -> None:
     before = inspect(image.reference, ".RootFS.Layers")
     # Under another name of the base no part is there yet, and without its cache the engine does everything again.
-    docker("tag", BASE, "nbdeploy-test-base:again")
-    again = subprocess.run([sys.executable, "-c", NO_CACHE, str(bundle), "nbdeploy-test-base:again"],
+    docker("tag", BASE, ALIAS)
+    again = subprocess.run([sys.executable, "-c", NO_CACHE, str(bundle), ALIAS, AGAIN],
                            capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert inspect("scaling-again:1", ".RootFS.Layers") == before
-    for name in ("scaling-again:1", "nbdeploy-test-base:again"):
+    assert inspect(AGAIN, ".RootFS.Layers") == before
+    for name in (AGAIN, ALIAS):
         engine.remove_image(name)
 
 
@@ -76,7 +79,7 @@ from pathlib import Path
 import docker.api.build
 docker.api.build.BuildApiMixin.build = functools.partialmethod(docker.api.build.BuildApiMixin.build, nocache=True)
 from jupyter_deploy.image import BuildOptions, build_image
-build_image(Path(sys.argv[1]), options=BuildOptions(base=sys.argv[2], tag="scaling-again:1"))
+build_image(Path(sys.argv[1]), options=BuildOptions(base=sys.argv[2], tag=sys.argv[3]))
 """
 
 
@@ -94,13 +97,13 @@ def test_edited_code_rebuilds_only_the_last_layer(image: Image, bundle: Path, tm
 def test_an_image_that_answers_otherwise_gets_no_name(bundle: Path, tmp_path: Path) -> None:
     wrong = rewrite(bundle, tmp_path / "wrong", "service.py", "x * sum(factors)", "x * sum(factors) + 1")
     with pytest.raises(ProofError, match=r"(?s)0 of 2 golden calls equal.*answer.value +999000.0 +999001.0"):
-        build_image(wrong, options=BuildOptions(base=BASE, tag="scaling-wrong:1"))
-    assert docker("images", "--quiet", "scaling-wrong") == ""
-    assert list_containers() == []
+        build_image(wrong, options=BuildOptions(base=BASE, tag=WRONG))
+    assert docker("images", "--quiet", WRONG) == ""
+    assert list_containers(bundle) == []
 
 
 def test_golden_calls_can_be_left_out(bundle: Path, engine: Engine) -> None:
-    built = build_image(bundle, options=BuildOptions(base=BASE, tag="scaling-private:1", golden=False))
+    built = build_image(bundle, options=BuildOptions(base=BASE, tag=PRIVATE, golden=False))
     try:
         assert built.proof.equal == 2
         assert docker("run", "--rm", "--entrypoint", "ls", built.reference, "/service").split() == [
@@ -109,28 +112,28 @@ def test_golden_calls_can_be_left_out(bundle: Path, engine: Engine) -> None:
         with running(built.reference) as container:
             assert container.ask("POST", "/scale", {"x": 2.0}) == (200, ANSWER)
     finally:
-        engine.remove_image("scaling-private:1")
+        engine.remove_image(PRIVATE)
 
 
 def test_an_interrupted_build_leaves_no_container_and_no_name(bundle: Path, image: Image) -> None:
-    command = [sys.executable, "-m", "jupyter_deploy", "build", str(bundle), "--base", BASE, "--tag", "scaling-stopped:1"]
+    command = [sys.executable, "-m", "jupyter_deploy", "build", str(bundle), "--base", BASE, "--tag", STOPPED]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(1200):
-            if list_containers():
+            if list_containers(bundle):
                 break
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         assert "interrupted" in process.communicate(timeout=60)[1]
-    assert list_containers() == []
-    assert docker("images", "--quiet", "scaling-stopped") == ""
+    assert list_containers(bundle) == []
+    assert docker("images", "--quiet", STOPPED) == ""
 
 
 @pytest.mark.parametrize(("options", "message"), [
     (BuildOptions(base="nbdeploy-no-such-base:1"), "pull the base image nbdeploy-no-such-base:1"),
-    (BuildOptions(base=BASE, tag="localhost:1/scaling:1", push=True), "push localhost:1/scaling:1|refused"),
+    (BuildOptions(base=BASE, tag=f"localhost:1/scaling:{os.getpid()}", push=True), "push localhost:1/scaling|refused"),
 ])
 def test_what_the_engine_refuses_is_said(options: BuildOptions, message: str, bundle: Path, image: Image, engine: Engine) -> None:
     with pytest.raises(ImageError, match=message):
         build_image(bundle, options=options)
-    assert list_containers() == []
-    engine.remove_image("localhost:1/scaling:1")
+    assert list_containers(bundle) == []
+    engine.remove_image(f"localhost:1/scaling:{os.getpid()}")
