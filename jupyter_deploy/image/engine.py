@@ -36,6 +36,11 @@ class Engine:
         """The address of its socket."""
 
     @property
+    def api(self) -> Any:
+        """The SDK's own client of the engine's interface."""
+        return self._client.api
+
+    @property
     def machine(self) -> str:
         """What the engine's machine is: `x86_64`, `aarch64`."""
         architecture = str(self._client.version()["Arch"])
