@@ -7,11 +7,11 @@ new version answers, which is before the old one has.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from jupyter_deploy.image.engine import connect
 from jupyter_deploy.registry import data_dir
@@ -20,6 +20,7 @@ from jupyter_deploy.targets.docker.logs import keep_log
 
 _ACCEPT_SECONDS = 2.0
 """A connection that was passed on last may still wait to be accepted; a worker told to end accepts no more."""
+_START_SECONDS = 60.0
 
 
 def retire(containers: Containers, name: str, identities: Sequence[str], seconds: float) -> None:
@@ -35,9 +36,10 @@ def retire(containers: Containers, name: str, identities: Sequence[str], seconds
 def retire_later(name: str, identities: Sequence[str], seconds: float) -> None:
     """Do that in a process of its own."""
     if identities:
-        subprocess.Popen(
+        subprocess.run(
             [sys.executable, "-m", __name__, name, str(seconds), *identities], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path("/"))
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+            timeout=_START_SECONDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("containers", nargs="+")
     options = parser.parse_args(arguments)
+    if os.fork():
+        # Whoever started this process waits for it; what follows is nobody's child.
+        os._exit(0)
     time.sleep(_ACCEPT_SECONDS)
     retire(Containers(connect(), data_dir()), options.name, options.containers, options.seconds)
 
