@@ -18,14 +18,22 @@ import urllib.request
 from contextlib import closing, suppress
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "widget")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from jupyter_lab import CHROMIUM, command, open_browser, open_notebook, start_lab, write_notebook  # noqa: E402
-from live_notebook import LiveNotebook  # noqa: E402
+from jupyter_app import (
+    CHROMIUM,
+    execute,
+    open_browser,
+    open_notebook,
+    open_page,
+    start_application,
+    write_notebook,
+)
+from live_notebook import LiveNotebook
 
-from jupyter_deploy.registry import open_registry, registry_path  # noqa: E402
-from jupyter_deploy.targets.local.client import stop_supervisor  # noqa: E402
-from jupyter_deploy.targets.target import find_target  # noqa: E402
+from jupyter_deploy.registry import open_registry, registry_path
+from jupyter_deploy.targets.local.client import stop_supervisor
+from jupyter_deploy.targets.target import find_target
 
 PANELS = ("import time\nfrom jupyter_deploy.targets.target import find_target\n"
           "from jupyter_deploy.widget.panel import Panel\n"
@@ -86,11 +94,13 @@ def fill_history(name: str) -> None:
 
 
 def measure_browser(folder: Path) -> None:
-    write_notebook(folder / "show.ipynb", ["from jupyter_deploy.endpoint import find_endpoint\nfind_endpoint('e0')"])
-    with start_lab(folder) as address, open_browser() as page:
-        open_notebook(page, address, "show.ipynb")
+    with start_application("lab", folder / "lab") as lab, open_browser() as browser:
+        show = "from jupyter_deploy.endpoint import find_endpoint\nfind_endpoint('e0')"
+        write_notebook(lab.folder / "show.ipynb", [show])
+        page = open_page(browser)
+        open_notebook(page, lab, "show.ipynb")
         for attempt in ("the first time", "again"):
-            command(page, "notebook:clear-all-cell-outputs")
+            execute(page, "notebook:clear-all-cell-outputs")
             page.locator(".nbdeploy-panel").wait_for(state="detached")
             print(f"browser, from running the cell to the painted panel, {attempt}: "
                   f"{page.evaluate(STOPWATCH, ['run', '.nbdeploy-panel .nbdeploy-rate[d]']):.0f} ms")

@@ -13,16 +13,20 @@ from typing import Any
 from jupyter_deploy import __version__
 from jupyter_deploy.errors import DeployError, UsageError
 
-_Run = Callable[[argparse.Namespace], None]
+_Run = Callable[[argparse.Namespace], int | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 done, 1 the notebook or the service fell short, 2 wrong use."""
-    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    if not given:
+        sys.stderr.write(build_parser().format_help())
+        return 2
     try:
-        parsed = build_parser().parse_args(arguments)
+        parsed = build_parser().parse_args(given)
         run: _Run = parsed.run
-        run(parsed)
+        return run(parsed) or 0
     except DeployError as error:
         if debug:
             traceback.print_exc()
@@ -33,17 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
+    from jupyter_deploy.check.verb import add_check
     from jupyter_deploy.options import Parser
 
     parser = Parser(prog="nbdeploy", description="From a notebook cell to a proven live endpoint.")
     parser.add_argument("--version", action="version", version=f"nbdeploy {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     _add_up(verbs)
+    add_check(verbs)
     _add_verb(verbs, "ls", _list, "list the endpoints", name=False, as_json=True)
     _add_verb(verbs, "show", _show, "show an endpoint with its versions and events", as_json=True)
     logs = _add_verb(verbs, "logs", _logs, "show the last log records", as_json=True)
@@ -57,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     back = _add_verb(verbs, "rollback", _rollback, "go back to the version before")
     back.add_argument("--to", metavar="VERSION", help="the version to go back to")
     _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it")
+    _add_build(verbs)
     export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy")
     export.add_argument("folder", type=Path, metavar="DIR")
     return parser
@@ -82,6 +88,21 @@ def _add_up(verbs: Any) -> None:
     add_deploy_options(up)
 
 
+def _add_build(verbs: Any) -> None:
+    build = _add_verb(verbs, "build", _build, "build a container image and prove it in a container", name=False,
+                      as_json=True)
+    build.add_argument("what", metavar="NAME|BUNDLE", help="an endpoint, whose live version is taken, or a bundle's "
+                                                           "folder")
+    build.add_argument("--tag", metavar="T", help="the image's name (default: NAME:VERSION)")
+    build.add_argument("--push", action="store_true", help="push the image, with your docker login")
+    build.add_argument("--base", metavar="IMAGE", help="the image to build on (default: python:3.x-slim)")
+    build.add_argument("--platform", metavar="P", help="linux/amd64 or linux/arm64 (default: the engine's own)")
+    build.add_argument("--no-golden", dest="golden", action="store_false",
+                       help="leave the golden calls out of the image once it is proven: they may hold people's data")
+    build.add_argument("--lambda", dest="lambda_adapter", action="store_true",
+                       help="add the AWS Lambda Web Adapter, which does nothing elsewhere")
+
+
 def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True, as_json: bool = False) -> Any:
     parser = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(run=run)
@@ -96,9 +117,9 @@ def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True,
 
 def _up(arguments: argparse.Namespace) -> None:
     from jupyter_deploy.execution import Run, execute_and_deploy
-    from jupyter_deploy.options import read_deploy_options
+    from jupyter_deploy.options import read_deploy_options, read_value
 
-    run = Run(arguments.notebook, {name: _read_value(value) for name, value in arguments.parameter}, arguments.output,
+    run = Run(arguments.notebook, {name: read_value(value) for name, value in arguments.parameter}, arguments.output,
               arguments.kernel, cell_timeout=arguments.cell_timeout)
     sys.stderr.write(f"running {arguments.notebook}\n")
     outcome = execute_and_deploy(run, arguments.entry, read_deploy_options(arguments, ()))
@@ -112,15 +133,6 @@ def _up(arguments: argparse.Namespace) -> None:
            f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
            "notebook\n"
            f"try it: {url}/docs   stop it: nbdeploy stop {name}")
-
-
-def _read_value(text: str) -> Any:
-    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
-    return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -186,6 +198,36 @@ def _rollback(arguments: argparse.Namespace) -> None:
 def _delete(arguments: argparse.Namespace) -> None:
     _target(arguments).delete(arguments.name)
     _print(f"{arguments.name} is gone")
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    import dataclasses
+
+    from jupyter_deploy.image import BuildOptions, build_image
+    from jupyter_deploy.image.listing import format_image, format_stage, format_step
+
+    options = BuildOptions(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(BuildOptions)
+                              if hasattr(arguments, field.name)})
+    image = build_image(_find_bundle(arguments), options=options,
+                        report=lambda *stage: _tell(format_stage(*stage)), say=lambda step: _tell(format_step(step)))
+    if arguments.json:
+        _print_json({**dataclasses.asdict(image), "sbom": str(image.sbom), "proof": image.proof.dump()})
+    else:
+        _print(format_image(image))
+
+
+def _find_bundle(arguments: argparse.Namespace) -> Path:
+    from jupyter_deploy.runtime.manifest import MANIFEST
+
+    if (Path(arguments.what) / MANIFEST).is_file():
+        return Path(arguments.what)
+    status = _target(arguments).status(arguments.what)[0]
+    return Path(next(version.bundle for version in status.versions if version.version == status.version))
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -71,13 +71,16 @@ class ProofError(DeployError):
     ----------
     differences
         Where: rows of `proof.Difference`.
+    unsteady
+        The service itself answered the same calls differently when they were repeated.
 
     """
 
     def __init__(self, message: str, *, where: str | None = None, advice: str | None = None,
-                 differences: Sequence[Any] = ()) -> None:
+                 differences: Sequence[Any] = (), unsteady: bool = False) -> None:
         super().__init__(message, where=where, advice=advice)
         self.differences = tuple(differences)
+        self.unsteady = unsteady
 
 
 class TargetError(DeployError):

@@ -20,8 +20,11 @@ from jupyter_deploy.magics import NOTEBOOK, OVERRIDES, RESULT
 from jupyter_deploy.notebook import read_notebook
 from jupyter_deploy.recipe import DeployOptions
 
-_FIRST = "%load_ext jupyter_deploy"
-_TAG = "nbdeploy-injected"
+_LOADING = "%load_ext jupyter_deploy"
+TAG = "nbdeploy-injected"
+"""Marks the cells of an executed notebook that the author did not write."""
+_EXTENSION = "--InteractiveShellApp.extensions=jupyter_deploy"
+"""Loads the extension where the notebook does not: a cell of ours for it would shift the numbers of all others."""
 _QUIET = "--IPKernelApp.log_level=ERROR"
 """Keeps a kernel's advice about its own transport off the user's screen."""
 
@@ -57,13 +60,13 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions) -
         When it is no notebook that this can run.
 
     """
-    document = _load(run)
+    document = load_document(run)
     with tempfile.TemporaryDirectory(prefix="nbdeploy-") as folder:
         result = Path(folder) / "result.json"
-        variables = {NOTEBOOK: str(run.notebook.resolve()), RESULT: str(result), OVERRIDES: _overrides(options)}
+        variables = {NOTEBOOK: str(run.notebook.resolve()), RESULT: str(result), OVERRIDES: write_overrides(options)}
         try:
-            with _environment(variables):
-                _execute(_inject(document, names), run, Path(folder) / "executed.ipynb")
+            with environment(variables):
+                execute(_inject(document, names), run, run.output or Path(folder) / "executed.ipynb")
         except ExecutionFailed as error:
             raise _add_live(error, result) from error
         if not result.exists():
@@ -72,11 +75,21 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions) -
         return outcome
 
 
-def _load(run: Run) -> Any:
+def load_document(run: Run) -> Any:
+    """Read the notebook that is to be run, every cell with an id.
+
+    Raises
+    ------
+    NotebookError
+        When it is no Python notebook.
+    UsageError
+        When it has no such parameters.
+
+    """
     import nbformat
 
     read_notebook(run.notebook)  # roles are checked before anything runs
-    document = nbformat.read(run.notebook, as_version=4)
+    document = nbformat.v4.upgrade(nbformat.read(run.notebook, as_version=4))
     language = document.metadata.get("kernelspec", {}).get("language") or document.metadata.get(
         "language_info", {}).get("name", "python")
     if language.lower() != "python":
@@ -98,21 +111,28 @@ def _check_parameters(run: Run) -> None:
 
 
 def _inject(document: Any, names: Sequence[str]) -> Any:
-    """Add to a copy of the document what it lacks: the extension at its beginning, a deployment at its end."""
-    from nbformat.v4 import new_code_cell
-
+    """Add a deployment to the end of a copy of the document, unless it has its own."""
     ours = copy.deepcopy(document)
-    own = any(line.lstrip().startswith(("%deploy", "%%deploy")) or "= %deploy" in line
-              for cell in ours.cells if cell.cell_type == "code" for line in cell.source.splitlines())
-    metadata = {"tags": [_TAG]}
-    if not any(_FIRST in cell.source for cell in ours.cells if cell.cell_type == "code"):
-        ours.cells.insert(0, new_code_cell(_FIRST, metadata=metadata))
-    if names or not own:
-        ours.cells.append(new_code_cell(f"%deploy {shlex.join(names)}", metadata=metadata))
+    if names or not deploys(document):
+        ours.cells.append(deploy_cell(names))
     return ours
 
 
-def _overrides(options: DeployOptions) -> str:
+def deploys(document: Any) -> bool:
+    """Whether a notebook has a `%deploy` line of its own."""
+    return any(line.lstrip().startswith(("%deploy", "%%deploy")) or "= %deploy" in line
+               for cell in document.cells if cell.cell_type == "code" for line in cell.source.splitlines())
+
+
+def deploy_cell(names: Sequence[str]) -> Any:
+    """Write the cell that deploys."""
+    from nbformat.v4 import new_code_cell
+
+    return new_code_cell(f"%deploy {shlex.join(names)}".rstrip(), metadata={"tags": [TAG]})
+
+
+def write_overrides(options: DeployOptions) -> str:
+    """Write what the command line says for the `%deploy` lines of the notebook, as `OVERRIDES`."""
     usual = dataclasses.asdict(type(options.capture)())
     captured = {key: value for key, value in dataclasses.asdict(options.capture).items()
                 if value != usual[key] and key != "names"}
@@ -123,7 +143,7 @@ def _overrides(options: DeployOptions) -> str:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set variables for the kernel that is started meanwhile: it inherits this process's environment."""
     before = {key: os.environ.get(key) for key in variables}
     os.environ.update(variables)
@@ -137,30 +157,71 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[key] = value
 
 
-def _execute(document: Any, run: Run, fallback: Path) -> None:
+def execute(document: Any, run: Run, output: Path) -> None:
+    """Run a document with papermill; `output` gets the executed copy, also when a cell fails.
+
+    Raises
+    ------
+    ExecutionFailed
+        When a cell fails or takes too long, or the kernel dies or does not start.
+    NotebookError
+        When papermill cannot run the notebook.
+
+    """
     import papermill
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
     try:
         papermill.execute_notebook(
-            document, str(run.output or fallback), parameters=dict(run.parameters), kernel_name=run.kernel,
+            document, str(output), parameters=dict(run.parameters), kernel_name=run.kernel,
             cwd=str(run.notebook.resolve().parent), progress_bar=sys.stderr.isatty(), log_output=False,
-            start_timeout=run.start_timeout, execution_timeout=run.cell_timeout, extra_arguments=[_QUIET])
+            start_timeout=run.start_timeout, extra_arguments=_kernel_arguments(document),
+            timeout_func=lambda cell: None if TAG in cell.metadata.get("tags", ()) else run.cell_timeout)
     except PapermillExecutionError as error:
-        raise _describe_failure(error, run) from error
+        if failure := _describe_failure(error, run, output):
+            raise failure from error
+    except CellTimeoutError as error:
+        raise ExecutionFailed(
+            f"{_last_started(run, output)} took more than {run.cell_timeout} s", where=str(run.notebook),
+            advice=f"give it more with --cell-timeout; {_kept(run)}") from error
     except DeadKernelError as error:
         raise ExecutionFailed(
-            "the kernel died while the notebook ran", where=str(run.notebook),
-            advice="often it ran out of memory; run the notebook in JupyterLab to see where") from error
+            f"the kernel died while {_last_started(run, output)} ran", where=str(run.notebook),
+            advice=f"often it ran out of memory; {_kept(run)}") from error
     except PapermillException as error:
         raise NotebookError(f"papermill cannot run the notebook: {error}", where=str(run.notebook)) from error
+    except RuntimeError as error:  # jupyter_client's "Kernel didn't respond" and "Kernel died before replying"
+        raise ExecutionFailed(f"the kernel did not start: {error}", where=str(run.notebook),
+                              advice="start it in JupyterLab to see why") from error
     except Exception as error:
         if type(error).__name__ == "NoSuchKernel":
             raise NotebookError(
                 f"there is no kernel named {getattr(error, 'name', run.kernel)!r}", where=str(run.notebook),
                 advice="jupyter kernelspec list shows those there are; choose one with --kernel") from error
         raise
+
+
+def _kernel_arguments(document: Any) -> list[str]:
+    loads = any(_LOADING in cell.source for cell in document.cells if cell.cell_type == "code")
+    return [_QUIET] if loads else [_QUIET, _EXTENSION]
+
+
+def _last_started(run: Run, output: Path) -> str:
+    """Name the cell that papermill came to last."""
+    import nbformat
+
+    executed = nbformat.read(output, as_version=4).cells if output.exists() else []
+    started = [cell for cell in executed if cell.metadata.get("papermill", {}).get("status", "pending") != "pending"]
+    return place_cell(started[-1], run.notebook) if started else "the notebook"
+
+
+def place_cell(cell: Any, notebook: Path) -> str:
+    """Name a cell of an executed notebook by its place in the author's document."""
+    for own in read_notebook(notebook).cells:
+        if own.source == cell.source and own.id in ("", cell.id):
+            return f"cell {own.position}"
+    return "the cell with the parameters" if "injected-parameters" in cell.metadata.get("tags", ()) else "%deploy"
 
 
 def _add_live(error: ExecutionFailed, result: Path) -> ExecutionFailed:
@@ -172,14 +233,28 @@ def _add_live(error: ExecutionFailed, result: Path) -> ExecutionFailed:
                            f"{outcome['url']}" + (f"; {error.advice}" if error.advice else ""))
 
 
-def _describe_failure(error: Any, run: Run) -> DeployError:
-    name = str(error.ename)
-    if _FIRST in str(error.source) and name in ("ModuleNotFoundError", "ImportError"):
+def _describe_failure(error: Any, run: Run, output: Path) -> DeployError | None:
+    """Describe the cell that failed; None when all that did were expected to, by their tag."""
+    import nbformat
+
+    failed = next(((cell, one) for cell in nbformat.read(output, as_version=4).cells if cell.cell_type == "code"
+                   for one in cell.outputs if one.output_type == "error"
+                   and "raises-exception" not in cell.metadata.get("tags", ())), None)
+    if failed is None and not error.traceback:
+        return ExecutionFailed(f"the notebook ended itself: {error.ename} {error.evalue}".rstrip(),
+                               where=str(run.notebook), advice=_kept(run))
+    if failed is None:
+        return None
+    cell, what = failed
+    if "magic function" in what.evalue and "deploy" in what.evalue:
         return ExecutionFailed("the notebook's kernel does not have nbdeploy", where=str(run.notebook),
                                advice="install it in the kernel's environment: python -m pip install nbdeploy")
-    kept = f"the executed notebook is {run.output}" if run.output else "keep the executed notebook with --output FILE"
-    if any(name == kind.__name__ for kind in DeployError.__subclasses__()):
-        return ExecutionFailed(f"{name}: {error.evalue}")
-    trace = "\n".join(error.traceback)
-    return ExecutionFailed(f"cell [{error.exec_count}] failed: {name}: {error.evalue}\n{trace}",
-                           where=str(run.notebook), advice=kept)
+    if any(what.ename == kind.__name__ for kind in DeployError.__subclasses__()):
+        return ExecutionFailed(f"{what.ename}: {what.evalue}")
+    trace = "\n".join(what.traceback)
+    return ExecutionFailed(f"{place_cell(cell, run.notebook)} failed: {what.ename}: {what.evalue}\n{trace}",
+                           where=str(run.notebook), advice=_kept(run))
+
+
+def _kept(run: Run) -> str:
+    return f"the executed notebook is {run.output}" if run.output else "keep the executed notebook with --output FILE"

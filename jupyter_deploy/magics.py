@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from jupyter_deploy.capture.recorder import WATCH, Recorder
 from jupyter_deploy.endpoint import Endpoint, Metrics, find_endpoint
 from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
-from jupyter_deploy.options import Parser, add_deploy_options, read_deploy_options
+from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
 from jupyter_deploy.recipe import DeployOptions, deploy, make_plan, package
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
@@ -32,25 +30,8 @@ NOTEBOOK = "NBDEPLOY_NOTEBOOK"
 OVERRIDES = "NBDEPLOY_OVERRIDES"
 """Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
 
-
-def build_parser() -> Parser:
-    """Build the grammar of `%deploy`."""
-    parser = Parser(prog="%deploy", add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter,
-                    description="Serve a function or a model of this notebook as a proven live HTTP endpoint.",
-                    epilog="examples:\n  %deploy predict\n  %deploy model --name churn --workers 2\n"
-                           "  %deploy predict --example 'predict(df.head(3))' --dry-run\n  %deploy --list")
-    parser.add_argument("names", nargs="*", metavar="ENTRY|MODEL",
-                        help="functions and models to serve; none means the cells tagged deploy:entry")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be deployed and why; change nothing")
-    verbs = parser.add_mutually_exclusive_group()
-    verbs.add_argument("--list", action="store_true", help="list the endpoints")
-    for verb, text in (("stop", "take an endpoint off the air"), ("start", "bring a stopped endpoint back"),
-                       ("rollback", "go back to the version before"), ("logs", "show the last log records"),
-                       ("metrics", "show the figures of the last minutes")):
-        verbs.add_argument(f"--{verb}", metavar="NAME", help=text)
-    parser.add_argument("--help", "-h", action="store_true", help="show this text")
-    add_deploy_options(parser)
-    return parser
+CHECK = "NBDEPLOY_CHECK"
+"""Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -109,9 +90,9 @@ class DeployMagics(Magics):
             raise Interrupted from None
 
     def _deploy(self, line: str, cell: str | None) -> Any:
-        arguments = build_parser().parse_args(_split(line))
+        arguments = build_magic_parser().parse_args(split_line(line))
         if arguments.help:
-            sys.stdout.write(build_parser().format_help())
+            sys.stdout.write(build_magic_parser().format_help())
             return None
         for verb in ("list", "stop", "start", "rollback", "logs", "metrics"):
             if getattr(arguments, verb):
@@ -141,6 +122,10 @@ class DeployMagics(Magics):
             stages.append(Stage(name, text, seconds))
             _print_stage(name, text, seconds)
 
+        if CHECK in os.environ:
+            from jupyter_deploy.check.rehearsal import rehearse_here
+
+            return rehearse_here(kernel, options, report, self.recorder)
         release = deploy(kernel, options, report, self.recorder)
         for warning in list_warnings(release.packaged):
             sys.stderr.write(f"warning: {warning}\n")
@@ -148,14 +133,6 @@ class DeployMagics(Magics):
             Path(os.environ[RESULT]).write_text(json.dumps(summarise(release, stages)), encoding="utf-8")
         return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key,
                         release=release)
-
-
-def _split(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"%deploy {line}: {error}", advice="put an expression in quotes: "
-                         "--example 'predict(df.head(3))'") from error
 
 
 def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
@@ -171,9 +148,14 @@ def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
 
 def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | None:
     if verb == "list":
-        sys.stdout.write(format_statuses(status for one in find_targets(target) for status in one.status()) + "\n")
+        sys.stdout.write(format_statuses(status for one in find_targets(target) for status in one.status()) + "
+")
         return None
     place = find_target_of(name, target)
+    if CHECK in os.environ and verb in ("stop", "start", "rollback"):
+        sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out
+")
+        return None
     match verb:
         case "stop":
             sys.stdout.write(f"{place.stop(name).name} is stopped; %deploy --start {name} brings it back\n")

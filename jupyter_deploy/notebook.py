@@ -6,7 +6,7 @@ import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from jupyter_deploy.errors import NotebookError
 
@@ -52,6 +52,17 @@ def read_notebook(path: Path) -> Notebook:
         When the file cannot be read, is not a notebook, or a cell has an unknown role.
 
     """
+    raw = read_document(path)
+    cells = tuple(
+        _read_cell(position, cell, path)
+        for position, cell in enumerate(raw["cells"], start=1)
+        if cell.get("cell_type") == "code"
+    )
+    return Notebook(path, cells)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the JSON of a notebook file, upgraded to nbformat 4 (raises `NotebookError`)."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -60,12 +71,7 @@ def read_notebook(path: Path) -> Notebook:
         raise NotebookError(f"this is not a notebook: {error}", where=str(path)) from error
     if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list) or raw.get("nbformat") != 4:
         raw = _upgrade(path)
-    cells = tuple(
-        _read_cell(position, cell, path)
-        for position, cell in enumerate(raw["cells"], start=1)
-        if cell.get("cell_type") == "code"
-    )
-    return Notebook(path, cells)
+    return cast("dict[str, Any]", raw)
 
 
 def _upgrade(path: Path) -> Any:
@@ -78,11 +84,16 @@ def _upgrade(path: Path) -> Any:
 
 
 def _read_cell(position: int, raw: dict[str, Any], path: Path) -> Cell:
-    source = raw.get("source", "")
     metadata = raw.get("metadata", {})
     tags = tuple(str(tag) for tag in metadata.get("tags", ()))
     role = role_of(tags, metadata.get("nbdeploy", {}), f"{path.name}, cell {position}")
-    return Cell(position, raw.get("id", ""), source if isinstance(source, str) else "".join(source), tags, role)
+    return Cell(position, raw.get("id", ""), source_of(raw), tags, role)
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """Give the source of a cell's JSON, which may be a text or a list of lines."""
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
 
 
 def role_of(tags: tuple[str, ...], metadata: Any, where: str) -> Role | None:

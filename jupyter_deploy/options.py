@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_deploy.errors import UsageError
@@ -29,6 +31,35 @@ class Parser(argparse.ArgumentParser):
         if unknown and not unknown.startswith("-"):
             return "put an expression in quotes: --example 'predict(df.head(3))'"
         return f"{self.prog} --help lists the options"
+
+
+def build_magic_parser() -> Parser:
+    """Build the grammar of `%deploy`."""
+    parser = Parser(prog="%deploy", add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+                    description="Serve a function or a model of this notebook as a proven live HTTP endpoint.",
+                    epilog="examples:\n  %deploy predict\n  %deploy model --name churn --workers 2\n"
+                           "  %deploy predict --example 'predict(df.head(3))' --dry-run\n  %deploy --list")
+    parser.add_argument("names", nargs="*", metavar="ENTRY|MODEL",
+                        help="functions and models to serve; none means the cells tagged deploy:entry")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be deployed and why; change nothing")
+    verbs = parser.add_mutually_exclusive_group()
+    verbs.add_argument("--list", action="store_true", help="list the endpoints")
+    for verb, text in (("stop", "take an endpoint off the air"), ("start", "bring a stopped endpoint back"),
+                       ("rollback", "go back to the version before"), ("logs", "show the last log records"),
+                       ("metrics", "show the figures of the last minutes")):
+        verbs.add_argument(f"--{verb}", metavar="NAME", help=text)
+    parser.add_argument("--help", "-h", action="store_true", help="show this text")
+    add_deploy_options(parser)
+    return parser
+
+
+def split_line(line: str) -> list[str]:
+    """Split what stands behind `%deploy` as a shell does (raises `UsageError`)."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"%deploy {line}: {error}", advice="put an expression in quotes: "
+                         "--example 'predict(df.head(3))'") from error
 
 
 def add_deploy_options(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +114,15 @@ def _read_size(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: wanted a number of bytes such as 8GB or 512MiB")
     power = " kmgt".index(found[2].lower() or " ")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def read_value(text: str) -> Any:
+    """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
 def _read_key(text: str | None) -> str | None:

@@ -20,10 +20,10 @@ from jupyter_deploy import __version__
 from jupyter_deploy.capture.capture import Capture, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.stale import match_cells
-from jupyter_deploy.errors import DeployError, ProofError
-from jupyter_deploy.magics import DeployMagics, build_parser
+from jupyter_deploy.errors import DeployError, ProofError, UsageError
+from jupyter_deploy.magics import DeployMagics
 from jupyter_deploy.notebook import read_notebook
-from jupyter_deploy.options import read_deploy_options
+from jupyter_deploy.options import build_magic_parser, read_deploy_options
 from jupyter_deploy.recipe import DeployOptions, deploy
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.report import Stage, list_contents, summarise
@@ -32,7 +32,11 @@ from jupyter_deploy.requirements import resolve
 MIME = "application/vnd.nbdeploy+json"
 
 
-def show_preview(arguments: list[str], document: str | None = None) -> None:
+class OtherVersion(UsageError):
+    """The panel is of another version than the kernel's package: neither knows what the other means."""
+
+
+def show_preview(arguments: list[str], document: str | None = None, panel: str = __version__) -> None:
     """Display what `%deploy` with these arguments would capture.
 
     Parameters
@@ -41,13 +45,20 @@ def show_preview(arguments: list[str], document: str | None = None) -> None:
         As on the `%deploy` line, one by one.
     document
         The notebook's file name, as the panel knows it: the kernel may have been started under another one.
+    panel
+        The panel's version.
 
     """
     with _told_errors():
-        _display({"event": "preview", **_preview(*_read(arguments, document))})
+        magics, kernel, options = _read(arguments, document, panel)
+        started = time.perf_counter()
+        captured = capture(kernel, options.capture, magics.recorder, cache=data_dir() / "cache")
+        requirements = resolve(captured.imports, cache=data_dir() / "cache")
+        _display({"event": "preview", "name": captured.name, **list_contents(captured, requirements),
+                  **_describe_sources(captured, kernel), "seconds": round(time.perf_counter() - started, 3)})
 
 
-def show_deploy(arguments: list[str], document: str | None = None) -> None:
+def show_deploy(arguments: list[str], document: str | None = None, panel: str = __version__) -> None:
     """Deploy as `%deploy` with these arguments does, displaying every stage as it is done and what came of it."""
     stages: list[Stage] = []
 
@@ -56,18 +67,22 @@ def show_deploy(arguments: list[str], document: str | None = None) -> None:
         _display({"event": "stage", **asdict(stages[-1])})
 
     with _told_errors():
-        magics, kernel, options = _read(arguments, document)
+        magics, kernel, options = _read(arguments, document, panel)
         release = deploy(kernel, options, report, magics.recorder)
-        _display({"event": "released", **summarise(release, stages)})
+        _display({"event": "released", **summarise(release, stages),
+                  **_describe_sources(release.packaged.capture, kernel)})
 
 
 def _display(message: dict[str, Any]) -> None:
-    display({MIME: {"version": __version__, **message}}, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types here
+    display({MIME: message}, raw=True)
 
 
-def _read(arguments: list[str], document: str | None) -> tuple[DeployMagics, Kernel, DeployOptions]:
+def _read(arguments: list[str], document: str | None, panel: str) -> tuple[DeployMagics, Kernel, DeployOptions]:
+    if panel != __version__:
+        raise OtherVersion(f"the kernel has nbdeploy {__version__}, this panel is of {panel}",
+                           advice="install the same version in both, restart the kernel and reload the page")
     magics = _find_magics()
-    parsed = build_parser().parse_args(arguments)
+    parsed = build_magic_parser().parse_args(arguments)
     return magics, magics.read_kernel(_find_document(document)), read_deploy_options(parsed, tuple(parsed.names))
 
 
@@ -85,13 +100,18 @@ def _find_document(name: str | None) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _preview(magics: DeployMagics, kernel: Kernel, options: DeployOptions) -> dict[str, Any]:
-    started = time.perf_counter()
-    captured = capture(kernel, options.capture, magics.recorder, cache=data_dir() / "cache")
-    requirements = resolve(captured.imports, cache=data_dir() / "cache")
-    return {"name": captured.name, **list_contents(captured, requirements), "environment": list(captured.secrets),
-            "cells": list(_cells_of(captured, kernel)), "service": captured.text,
-            "seconds": round(time.perf_counter() - started, 3)}
+def _describe_sources(captured: Capture, kernel: Kernel) -> dict[str, Any]:
+    """Give what only a panel beside the notebook shows: the cells, the module, and sections of rows as they are."""
+    return {"cells": list(_cells_of(captured, kernel)), "service": captured.text,
+            "sections": list(_sections_of(captured))}
+
+
+def _sections_of(captured: Capture) -> Iterator[dict[str, Any]]:
+    """Give sections for the panel to show as they are: a `title`, and `rows` of a `name`, a `figure` and a `reason`."""
+    if captured.secrets:
+        yield {"title": "Environment variables", "rows": [
+            {"name": name, "figure": "", "reason": "a secret: read from the environment, never captured"}
+            for name in captured.secrets]}
 
 
 def _cells_of(captured: Capture, kernel: Kernel) -> Iterator[dict[str, Any]]:

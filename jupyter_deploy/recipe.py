@@ -58,6 +58,23 @@ class Packaged:
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """A packaged service that runs and has been asked its golden calls, unseen by callers."""
+
+    packaged: Packaged
+    proof: Proof
+    plan: Plan
+    candidate: Candidate
+    target: Target
+    usage: Usage | None = None
+    """What a worker used while it was proven; None where that cannot be measured."""
+
+    def discard(self) -> None:
+        """Take the candidate away; what runs is left untouched."""
+        self.target.discard(self.candidate)
+
+
+@dataclass(frozen=True)
 class Release:
     """A proven version that is live."""
 
@@ -106,6 +123,32 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
 
     """
     started = time.perf_counter()
+    rehearsal = rehearse(kernel, options, report, recorder)
+    try:
+        with _stage(report, "live") as said:
+            usage = rehearsal.usage
+            record = rehearsal.proof.dump() | ({"usage": usage.dump()} if usage else {})
+            deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
+            said.append(deployment.url)
+    except BaseException:
+        rehearsal.discard()
+        raise
+    return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage)
+
+
+def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Rehearsal:
+    """Do all that `deploy` does, but going live: capture, package, start in a clean environment and prove.
+
+    The caller discards the candidate, or applies it; the target takes it away when this process ends.
+
+    Raises
+    ------
+    ProofError
+        When the packaged service answers differently; the bundle stays for inspection.
+    DeployError
+        When any other stage falls short.
+
+    """
     target = find_target(options.target)
     build_options(target, options.settings)  # wrong use shows before anything is done
     if options.capture.name is not None:
@@ -115,11 +158,9 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
     check_name(packaged.capture.name)
     for _ in range(ROUNDS):
         try:
-            proof, usage, deployment = _release(target, packaged, options, report)
+            return _rehearse(target, packaged, options, report)
         except _ModuleMissing as missing:
             packaged = _add_module(packaged, missing, report)
-        else:
-            return Release(packaged, proof, deployment, time.perf_counter() - started, usage)
     raise RequirementError(
         f"the clean environment asked for more packages {ROUNDS} times in a row",
         advice="import them in a cell of the notebook, so that they are found at once",
@@ -136,23 +177,17 @@ class _ModuleMissing(Exception):
         self.error = error
 
 
-def _release(target: Target, packaged: Packaged, options: DeployOptions, report: Report
-             ) -> tuple[Proof, Usage | None, Deployment]:
-    """Start the service in its clean environment, prove it there and make that very process live."""
+def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report: Report) -> Rehearsal:
+    """Start the service in its clean environment and prove it there."""
     plan = make_plan(target, packaged, options)
     candidate = _start(target, plan, report)
     try:
         with measure_usage(candidate.pids, len(packaged.bundle.manifest.golden)) as measured:
             proof = _prove(target, candidate, packaged, options, report)
-        usage = measured.usage
-        with _stage(report, "live") as said:
-            record = proof.dump() | ({"usage": usage.dump()} if usage else {})
-            deployment = target.apply(plan, candidate, record)
-            said.append(deployment.url)
     except BaseException:
         target.discard(candidate)
         raise
-    return proof, usage, deployment
+    return Rehearsal(packaged, proof, plan, candidate, target, measured.usage)
 
 
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:
@@ -168,11 +203,14 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
 
 
 def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: DeployOptions, report: Report) -> Proof:
+    bundle = packaged.bundle
     with _stage(report, "prove") as said:
-        proof = prove(packaged.bundle.folder, packaged.bundle.manifest, candidate.url, api_key=options.api_key)
+        proof = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
         said.append(f"{proof.equal} of {proof.calls} golden calls equal")
     if not proof.holds:
-        raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200))
+        again = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
+        unsteady = not proof.error_ids and again.differences != proof.differences
+        raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200), unsteady=unsteady)
     return proof
 
 
@@ -209,7 +247,7 @@ def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Pla
     )
 
 
-def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) -> Exception:
+def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], *, unsteady: bool) -> Exception:
     """Say where service and notebook differ, with the tracebacks of calls that failed in the service."""
     failures = [record for record in log if record.get("error_id") in proof.error_ids]
     figures = f"{proof.equal} of {proof.calls} golden calls equal"
@@ -220,14 +258,16 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]]) 
     for one in failures[:3]:
         place = one.get("cell") or one.get("where")
         parts.append(f"{one.get('entry')} failed ({place}):\n{one.get('traceback', '').strip()}")
+    if unsteady:
+        parts.append("the service itself answers the same call differently from one time to the next")
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
-    unsteady = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
-    likely = "" if failures else unsteady
+    likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),
-        advice=f"{likely}The bundle is kept for inspection; what was live before still is",
+        advice=f"{'' if failures else likely}The bundle is kept for inspection; what was live before still is",
         differences=proof.differences,
+        unsteady=unsteady,
     )
     for one in failures:
         if missing := _MISSING.search(str(one.get("traceback", ""))):

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_deploy"
 ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware", "bundle", "environment", "export", "proof", "metrics",
-         "registry", "image", "leftovers", "targets", "watch", "recipe"]
+         "registry", "image", "leftovers", "targets", "watch", "recipe", "options"]
 RUNTIME_MAY_IMPORT = {"uvloop", "httptools", "orjson", "service",
                       "numpy", "pandas", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
 
@@ -51,6 +51,7 @@ def test_the_runtime_imports_nothing_of_ours_and_little_of_others() -> None:
     ("import jupyter_deploy", ["tornado", "fastapi", "papermill", "IPython", "numpy", "pandas", "orjson", "asyncio"]),
     ("import jupyter_deploy.magics", ["anywidget", "ipywidgets", "tornado", "fastapi", "papermill", "nbformat", "pandas", "torch", "docker"]),
     ("import jupyter_deploy.command; jupyter_deploy.command.build_parser()", ["tornado", "fastapi", "papermill", "IPython"]),
+    ("import jupyter_deploy.static", ["tornado", "papermill", "nbformat", "IPython", "numpy", "asyncio"]),
     ("import jupyter_deploy.targets.local.supervisor", ["tornado", "fastapi", "papermill", "IPython", "numpy", "uvicorn"]),
 ])
 def test_importing_stays_light(statement: str, heavy: list[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from live_notebook import LiveNotebook
 from transcript import check_console, read_blocks
 
-from jupyter_deploy import command, magics
+from jupyter_deploy import command, options
 from jupyter_deploy.notebook import PREFIX, ROLES
 from jupyter_deploy.runtime.counters import Counters
 from jupyter_deploy.targets.target import GROUP, list_targets
@@ -43,7 +43,7 @@ def test_every_tag_is_explained() -> None:
     assert not _lacking({f"{PREFIX}{role}" for role in ROLES}, _read("tags.md"))
 
 
-@pytest.mark.parametrize("build", [magics.build_parser, command.build_parser])
+@pytest.mark.parametrize("build", [options.build_magic_parser, command.build_parser])
 def test_every_option_is_explained(build: object) -> None:
     pages = (ROOT / "README.md").read_text(encoding="utf-8") + _read("targets.md", "tags.md", "security.md", "hardware.md")
     told_by_help = {"--help", "-h", "--version"}

@@ -7,8 +7,10 @@ from typing import Any
 
 from live_notebook import LiveNotebook
 
+from jupyter_deploy import __version__
 
-def ask(notebook: LiveNotebook, function: str, *arguments: str) -> list[dict[str, Any]]:
+
+def ask(notebook: LiveNotebook, function: str, *arguments: str, panel: str = __version__) -> list[dict[str, Any]]:
     """Execute what the panel executes and give the messages that it would get."""
     messages: list[dict[str, Any]] = []
 
@@ -17,7 +19,7 @@ def ask(notebook: LiveNotebook, function: str, *arguments: str) -> list[dict[str
             messages.append(message["content"]["data"]["application/vnd.nbdeploy+json"])
 
     code = (f"__import__('jupyter_deploy.preview', fromlist=['_']).{function}"
-            f"({json.dumps(list(arguments))}, {notebook.path.name!r})")
+            f"({json.dumps(list(arguments))}, {notebook.path.name!r}, {panel!r})")
     reply = notebook.client.execute_interactive(code, timeout=120, output_hook=keep, allow_stdin=False, store_history=False)
     assert reply["content"]["status"] == "ok", reply["content"]
     return messages
@@ -54,6 +56,21 @@ def test_a_deploy_tells_its_stages_and_what_came_of_it(notebook: LiveNotebook) -
     assert [stage["name"] for stage in stages] == ["capture", "requirements", "bundle", "start", "prove", "live"]
     assert (released["event"], released["name"]) == ("released", "twice")
     assert (released["proof"]["calls"], released["proof"]["equal"]) == (1, 1)
+    assert [cell["names"] for cell in released["cells"]] == [["double"]]
+
+
+def test_another_version_of_the_panel_is_refused_before_anything_is_done(notebook: LiveNotebook) -> None:
+    (failed,) = ask(notebook, "show_deploy", panel="0.0.9")
+    assert (failed["event"], failed["type"]) == ("error", "OtherVersion")
+    assert "this panel is of 0.0.9" in failed["message"]
+
+
+def test_secrets_are_a_section_of_rows(notebook: LiveNotebook) -> None:
+    notebook.run("FLAT_API_KEY = 'abcdef-123456'", "def told() -> int:\n    return len(FLAT_API_KEY)", "told()")
+    notebook.save()
+    (shown,) = ask(notebook, "show_preview", "told")
+    assert [(one["title"], [row["name"] for row in one["rows"]]) for one in shown["sections"]] == [
+        ("Environment variables", ["FLAT_API_KEY"])]
 
 
 def test_a_difference_is_told_place_by_place(notebook: LiveNotebook) -> None:

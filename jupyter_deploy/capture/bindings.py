@@ -43,8 +43,8 @@ class Bindings:
         self.stars: list[StarImport] = []
         self.imported_modules: set[str] = set()
         for cell in kernel.cells:
-            for statement in _top_level(cell.tree.body):
-                for name in _bound_names(statement):
+            for statement in top_level(cell.tree.body):
+                for name in bound_names(statement):
                     self._by_name.setdefault(name, []).append(Binding(name, cell, statement, statement.lineno))
                 self._note_import(statement, cell)
 
@@ -70,21 +70,22 @@ class Bindings:
         return sorted(self._by_name)
 
 
-def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Walk the statements that run in the notebook's own scope, also inside `if`, `for`, `with`, `try`."""
     for statement in body:
         yield statement
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         for field in ("body", "orelse", "finalbody"):
-            yield from _top_level(getattr(statement, field, []))
+            yield from top_level(getattr(statement, field, []))
         for handler in getattr(statement, "handlers", []):
-            yield from _top_level(handler.body)
+            yield from top_level(handler.body)
         for case in getattr(statement, "cases", []):
-            yield from _top_level(case.body)
+            yield from top_level(case.body)
 
 
-def _bound_names(statement: ast.stmt) -> Iterator[str]:
+def bound_names(statement: ast.stmt) -> Iterator[str]:
+    """Give the names that a statement itself binds, not those of statements nested in it."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield statement.name
     elif isinstance(statement, ast.Import):

@@ -262,7 +262,8 @@ def _ask_entries(
             findings.append(
                 Finding(
                     f"{target.route} changes {', '.join(changed)}: every worker has a copy of its own, and "
-                    "a new version starts from the notebook's value"
+                    "a new version starts from the notebook's value",
+                    code="changing-state",
                 )
             )
         live = inspect.unwrap(target.live)

@@ -30,12 +30,14 @@ def find_files(texts: Iterable[str], folder: Path, user: str) -> tuple[dict[str,
             findings.append(
                 Finding(
                     f"{user} names the file {text}, which stays on this machine: "
-                    "put it beside the notebook and name it by a relative path"
+                    "put it beside the notebook and name it by a relative path",
+                    code="left-out-file",
                 )
             )
         elif size > LARGEST:
             findings.append(
-                Finding(f"{user} names the file {text}, {size / 2**20:.0f} MB, which is too large to bundle")
+                Finding(f"{user} names the file {text}, {size / 2**20:.0f} MB, which is too large to bundle",
+                        code="left-out-file")
             )
         else:
             found[Path(text).as_posix()] = path.read_bytes()

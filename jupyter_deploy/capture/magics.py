@@ -21,17 +21,39 @@ def clean_source(raw: str, transform: Callable[[str], str]) -> tuple[str, ast.Mo
     `transform` is IPython's own translation of magics into calls of `get_ipython()`.
     """
     try:
-        code = transform(raw)
-        tree = ast.parse(code)
+        return parse_cell(raw, transform)
     except (SyntaxError, ValueError):
         return "", ast.Module(body=[], type_ignores=[])
+
+
+def parse_cell(raw: str, transform: Callable[[str], str]) -> tuple[str, ast.Module]:
+    """Give the Python of a cell and its tree; both are empty when a magic makes it another language (`%%bash`).
+
+    Raises
+    ------
+    SyntaxError
+        When it is not Python; the line is the cell's.
+    ValueError
+        When it holds a null byte.
+
+    """
+    code = transform(raw)
+    tree = ast.parse(code)
     body = _body_of_cell_magic(tree)
     if body is not None:
-        inner, inner_tree = clean_source(body, transform)
+        inner, inner_tree = _parse_body(body, transform)
         ast.increment_lineno(inner_tree, 1)  # the line with %% itself
         return "\n" + inner, inner_tree
     tree.body = [cleaned for statement in tree.body if (cleaned := _clean_statement(statement)) is not None]
     return code, tree
+
+
+def _parse_body(body: str, transform: Callable[[str], str]) -> tuple[str, ast.Module]:
+    try:
+        return parse_cell(body, transform)
+    except SyntaxError as error:
+        error.lineno = (error.lineno or 1) + 1
+        raise
 
 
 def _body_of_cell_magic(tree: ast.Module) -> str | None:

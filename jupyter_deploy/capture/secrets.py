@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 _NAME = re.compile(
     r"(?:^|_)(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credentials?|auth)(?:_|$)",
@@ -45,35 +46,53 @@ _MARKS = (
 
 
 def is_secret(name: str, value: object) -> bool:
-    """Whether text under this name looks like a credential, by its name or by its form."""
-    if not isinstance(value, str) or not value:
-        return False
-    return bool(_VALUE.search(value)) or bool(_NAME.search(name) and len(value) >= 6 and not value.isspace())
+    """Whether text under this name looks like a credential, by its name, by its form or by where it came from."""
+    return isinstance(value, str) and _is_secret(name, value, _known_secrets())
 
 
 def looks_secret(text: str) -> bool:
-    """Whether text holds something of the form of a credential."""
-    return bool(_VALUE.search(text))
+    """Whether text holds something of the form of a credential, or what a variable named like one holds."""
+    return _looks_secret(text, _known_secrets())
 
 
 def find_secrets(value: object, path: str) -> Iterator[str]:
     """Walk plain containers and give the paths of what looks like a credential (`config['token']`)."""
+    return _find_secrets(value, path, _known_secrets())
+
+
+def _find_secrets(value: object, path: str, known: Sequence[str]) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if is_secret(str(key), item):
+            if isinstance(item, str) and _is_secret(str(key), item, known):
                 yield f"{path}[{key!r}]"
             else:
-                yield from find_secrets(item, f"{path}[{key!r}]")
+                yield from _find_secrets(item, f"{path}[{key!r}]", known)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value[:1000]):
-            yield from find_secrets(item, f"{path}[{index}]")
-    elif isinstance(value, str) and looks_secret(value):
+            yield from _find_secrets(item, f"{path}[{index}]", known)
+    elif isinstance(value, str) and _looks_secret(value, known):
         yield path
+
+
+def _is_secret(name: str, value: str, known: Sequence[str]) -> bool:
+    return _looks_secret(value, known) or _names_secret(name, value)
+
+
+def _looks_secret(text: str, known: Sequence[str]) -> bool:
+    return bool(_VALUE.search(text)) or any(secret in text for secret in known)
+
+
+def _names_secret(name: str, value: str) -> bool:
+    return bool(_NAME.search(name)) and len(value) >= 6 and not value.isspace()
+
+
+def _known_secrets() -> list[str]:
+    """Give what environment variables named like credentials hold."""
+    return [value for key, value in os.environ.items() if _names_secret(key, value)]
 
 
 def find_secret_bytes(data: bytes) -> str | None:
     """Give the beginning of the first thing in `data` that has the form of a credential."""
-    if not any(mark in data for mark in _MARKS):
-        return None
-    found = _VALUE_BYTES.search(data)
-    return None if found is None else found.group()[:8].decode("ascii", "replace") + "…"
+    found = _VALUE_BYTES.search(data) if any(mark in data for mark in _MARKS) else None
+    known = [found.group()] if found else [value.encode() for value in _known_secrets() if value.encode() in data]
+    return known[0][:8].decode("ascii", "replace") + "…" if known else None

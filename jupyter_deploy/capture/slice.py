@@ -43,6 +43,8 @@ class Finding:
 
     text: str
     cell: str | None = None
+    code: str = "left-out-module"
+    """What kind of finding it is, for machines."""
 
     def __str__(self) -> str:
         return self.text if self.cell is None else f"{self.cell}: {self.text}"

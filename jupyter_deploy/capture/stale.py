@@ -51,7 +51,8 @@ def find_stale(
     for executed in kernel.cells:
         names = sorted(used.get(executed.label, ()))
         if names and executed.count not in matched:
-            findings.append(Finding(_describe_change(executed, names, notebook, matched), executed.label))
+            text = _describe_change(executed, names, notebook, matched)
+            findings.append(Finding(text, executed.label, "stale-cell"))
     for name in sorted({name for names in used.values() for name in names}):
         finding = _doubly_defined(name, bindings, matched)
         if finding is not None:
@@ -99,4 +100,5 @@ def _doubly_defined(name: str, bindings: Bindings, matched: Mapping[int, Cell]) 
         f"{name} is defined more than once: the kernel has it from {live.cell.label}, but in the notebook "
         f"cell {lowest[1].position} comes last and gives it another value",
         live.cell.label,
+        "redefined-name",
     )

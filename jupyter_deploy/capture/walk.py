@@ -316,7 +316,8 @@ class Walk:
         else:
             near = difflib.get_close_matches(used, [*self._bindings.names(), *dir(builtins)], n=2)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            self._findings.append(Finding(f"{user} reads {used}, which the kernel does not know{hint}", where or None))
+            text = f"{user} reads {used}, which the kernel does not know{hint}"
+            self._findings.append(Finding(text, where or None, "unknown-name"))
 
     def _add_import(self, module: str, piece: Piece) -> None:
         self._pieces[piece.name] = piece
@@ -381,6 +382,7 @@ class Walk:
                     f"{name} ({state.type}, {state.size / 2**20:.0f} MB) is captured, "
                     f"because this line reads it: {reason}",
                     where or None,
+                    "large-state",
                 )
             )
 
@@ -395,7 +397,8 @@ class Walk:
         self._findings.append(
             Finding(
                 f"{name} looks like a credential: the service reads it from the environment "
-                f"variable {variable} ({reason})"
+                f"variable {variable} ({reason})",
+                code="secret",
             )
         )
 
@@ -425,6 +428,7 @@ class Walk:
                     f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
                     f"makes its own with this line",
                     binding.where,
+                    "made-anew",
                 )
             )
 

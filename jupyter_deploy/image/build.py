@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_deploy.bundle import Bundle, open_bundle
-from jupyter_deploy.errors import UsageError
-from jupyter_deploy.image import layers
-from jupyter_deploy.image.context import Content, archive, digest
-from jupyter_deploy.image.dockerfile import Layout, content_part, environment_part, service_part
+from jupyter_deploy.errors import RequirementError, UsageError
+from jupyter_deploy.image.choice import choose_pins, choose_system
 from jupyter_deploy.image.engine import Engine, connect
-from jupyter_deploy.image.lock import write_hashed_lock
+from jupyter_deploy.image.parts import Parts, make_layout
 from jupyter_deploy.image.proving import prove_image
 from jupyter_deploy.image.sbom import write_sbom
 from jupyter_deploy.image.wheels import Platform, Wheel, gather_wheels
@@ -27,8 +25,7 @@ from jupyter_deploy.requirements import read_lock
 Report = Callable[[str, str, float], None]
 """Called after each stage with its name, what came of it, and the seconds it took."""
 _PLATFORMS = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-_FOLDERS = ("golden", "modules", "data")
-_GOLDEN = "golden/"
+_REFERENCE = re.compile(r"[a-z0-9]+([._/:-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,8 @@ class BuildOptions:
     golden: bool = True
     """Whether the golden calls stay in the image once it is proven."""
     lambda_adapter: bool = False
-    system: tuple[str, ...] = ()
-    """Packages of the base's distribution that hold libraries which the environment links to."""
+    system: tuple[str, ...] | None = None
+    """Packages of the base's distribution to install; by default those whose libraries the environment links to."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for the proof: the secrets that the service needs. They never enter the image."""
 
@@ -76,8 +73,11 @@ class Image:
     seconds: float
 
 
-def build_image(folder: Path, *, options: BuildOptions | None = None, report: Report = lambda *_: None) -> Image:
+def build_image(folder: Path, *, options: BuildOptions | None = None, report: Report = lambda *_: None,
+                say: Callable[[str], None] = lambda _: None) -> Image:
     """Build the bundle in `folder` into an image, prove it in a container, and give it its name.
+
+    `say` is told each step of the engine while it builds.
 
     Raises
     ------
@@ -92,31 +92,54 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
     started = time.perf_counter()
     options = options or BuildOptions()
     bundle = open_bundle(folder)
+    reference = _check_reference(options.tag or f"{bundle.manifest.name}:{bundle.version}")
     engine = connect()
-    reference = options.tag or f"{bundle.manifest.name}:{bundle.version}"
-    platform = Platform(bundle.manifest.python, _machine(options.platform, engine))
-    with _stage(report, "wheels") as said:
-        pins = read_lock((folder / "requirements.lock").read_text(encoding="utf-8"))
-        wheels = gather_wheels(pins, platform, data_dir() / "wheels")
-        said.append(_describe(wheels))
-    build = _Build(bundle, options, wheels, engine, report)
-    image = build.run()
-    proof = _prove(engine, image, bundle, options, report)
+    wheels = _gather(bundle, options, engine, report)
+    parts = _prepare(bundle, options, engine, wheels, report, say)
+    image = _build(parts, report)
+    with _stage(report, "prove") as said:
+        proof = prove_image(engine, image, bundle, options.environment)
+        said.append(f"{proof.equal} of {proof.calls} golden calls equal in a container")
     engine.tag(image, reference)
-    found = engine.find(image)
-    assert found is not None
-    sbom = data_dir() / "images" / f"{bundle.manifest.name}-{bundle.version}.cdx.json"
-    sbom.parent.mkdir(parents=True, exist_ok=True)
-    sbom.write_text(write_sbom(bundle.manifest, wheels), encoding="utf-8")
+    sbom = _keep_sbom(bundle, wheels)
     if options.push:
         with _stage(report, "push") as said:
-            engine.push(reference, lambda _: None)
+            engine.push(reference, say)
             said.append(reference)
-    sizes = engine.sizes(image)
-    own = build.layout.layers
-    named = tuple(Layer(name, size) for name, size in zip(own, sizes[-len(own):], strict=False))
-    return Image(reference, str(found["Id"]), int(found["Size"]), bundle.version, named, proof, sbom,
+    found = engine.find(image) or {}
+    names = parts.layout.layers
+    layers = tuple(Layer(*one) for one in zip(names, engine.sizes(image)[-len(names):], strict=True))
+    return Image(reference, str(found["Id"]), int(found["Size"]), bundle.version, layers, proof, sbom,
                  time.perf_counter() - started)
+
+
+def _check_reference(reference: str) -> str:
+    if not _REFERENCE.fullmatch(reference):
+        raise UsageError(f"{reference!r} cannot name an image",
+                         advice="for instance --tag registry.example.com/churn:1")
+    return reference
+
+
+def _gather(bundle: Bundle, options: BuildOptions, engine: Engine, report: Report) -> tuple[Wheel, ...]:
+    """Find the wheels: builds for the processor where no GPU is used, else what the notebook ran on."""
+    platform = Platform(bundle.manifest.python, _machine(options.platform, engine))
+    cache = data_dir() / "wheels"
+    with _stage(report, "wheels") as said:
+        pins = read_lock((bundle.folder / "requirements.lock").read_text(encoding="utf-8"))
+        choice = choose_pins(pins, bundle.manifest)
+        try:
+            wheels = gather_wheels(choice.pins, platform, cache, choice.indexes)
+            left_out = choice.left_out
+        except RequirementError as error:
+            if choice.pins == pins:
+                raise
+            wheels, left_out = gather_wheels(pins, platform, cache), ()
+            said.append(f"with GPU builds, because {error.message}; ")
+        packed = [wheel.pin.name for wheel in wheels if wheel.origin == "installed"]
+        said.append(f"{len(wheels)} wheels, {sum(one.file.stat().st_size for one in wheels) / 1e6:.0f} MB")
+        said += [f", packed from what is installed: {', '.join(packed)}"] if packed else []
+        said += [f", no GPU: without {', '.join(left_out)}"] if left_out else []
+    return wheels
 
 
 def _machine(platform: str | None, engine: Engine) -> str:
@@ -127,99 +150,36 @@ def _machine(platform: str | None, engine: Engine) -> str:
     return _PLATFORMS[platform]
 
 
-def _describe(wheels: tuple[Wheel, ...]) -> str:
-    packed = [wheel.pin.name for wheel in wheels if wheel.origin == "installed"]
-    more = f"; packed from what is installed: {', '.join(packed)}" if packed else ""
-    return f"{len(wheels)} wheels{more}"
+def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, wheels: tuple[Wheel, ...], report: Report,
+             say: Callable[[str], None]) -> Parts:
+    """Find the base image and what it lacks."""
+    layout = make_layout(bundle.manifest, options.base or default_base(bundle.manifest.python), golden=options.golden,
+                         lambda_adapter=options.lambda_adapter)
+    found = engine.find(layout.base)
+    if found is None:
+        with _stage(report, "base") as said:
+            found = engine.pull(layout.base, options.platform)
+            said.append(f"pulled {layout.base}")
+    base = str(found["Id"])
+    packages = options.system
+    if packages is None:
+        packages = choose_system(wheels, engine, base, data_dir() / "wheels")
+    return Parts(engine, bundle, dataclasses.replace(layout, system=packages), wheels, base, options.platform, say)
 
 
-class _Build:
-    """The parts of an image, each an image that is built only when what it depends on has changed."""
-
-    def __init__(self, bundle: Bundle, options: BuildOptions, wheels: tuple[Wheel, ...], engine: Engine,
-                 report: Report) -> None:
-        self._bundle = bundle
-        self._options = options
-        self._wheels = wheels
-        self._engine = engine
-        self._report = report
-        self.layout = make_layout(bundle, options)
-
-    def run(self) -> str:
-        """Build what is not there yet; gives the image's id."""
-        layout, folder, hashes = self.layout, self._bundle.folder, self._bundle.manifest.files
-        base = self._find_base()
-        lock = write_hashed_lock(self._wheels, self._bundle.manifest.python).encode()
-        script = Path(layers.__file__)
-        environment = self._part(
-            "environment", environment_part(layout), base,
-            {"requirements.lock": lock, "layers.py": script,
-             **{f"wheels/{one.file.name}": one.file for one in self._wheels}},
-            {f"wheels/{one.file.name}": one.sha256 for one in self._wheels})
-        content = self._part(
-            "content", content_part(layout, environment), base,
-            {"layers.py": script, **{path: folder / path for path in hashes if _top(path) in layout.content}}, hashes)
-        files = [path for path in hashes if _top(path) in layout.service]
-        return self._part("service", service_part(layout, content), base,
-                          {"layers.py": script, **{path: folder / path for path in [*files, "bundle.json"]}}, None)
-
-    def _find_base(self) -> str:
-        base = self.layout.base
-        found = self._engine.find(base)
-        if found is None:
-            with _stage(self._report, "base") as said:
-                found = self._engine.pull(base, self._options.platform)
-                said.append(f"pulled {base}")
-        return str(found["Id"])
-
-    def _part(self, name: str, text: str, base: str, content: Content, hashes: Mapping[str, str] | None) -> str:
-        """Build one part; a part with hashes is kept under a name made of them, and found again by it."""
-        reference = None
-        if hashes is not None:
-            known = {path: hashes[path] if path in hashes else _hash(source) for path, source in content.items()}
-            reference = f"nbdeploy/{name}:{digest(text, known, base)}"
-            if self._engine.find(reference) is not None:
-                return reference
-        with _stage(self._report, name) as said:
-            network = name == "environment" and bool(self.layout.system)
-            with archive({**content, "Dockerfile": text.encode()}) as context:
-                built = self._engine.build(context, network=network, platform=self._options.platform,
-                                           say=lambda _: None)
-            if reference is not None:
-                self._engine.tag(built.id, reference)
-            said.append(f"{sum(self._engine.sizes(built.id)) / 1e6:.0f} MB")
-        return reference or built.id
-
-
-def _hash(source: Path | bytes) -> str:
-    return hashlib.sha256(source if isinstance(source, bytes) else source.read_bytes()).hexdigest()
-
-
-def _top(path: str) -> str:
-    return path.partition("/")[0]
-
-
-def make_layout(bundle: Bundle, options: BuildOptions) -> Layout:
-    """Say what goes into which layer."""
-    manifest = bundle.manifest
-    tops = {_top(path) for path in manifest.files}
-    folders = [name for name in _FOLDERS if name in tops and (options.golden or name != "golden")]
-    golden = json.dumps({path: hash_ for path, hash_ in manifest.files.items() if path.startswith(_GOLDEN)})
-    entries = {one.name: {"parameters": {item.name: item.type for item in one.parameters}, "returns": one.returns}
-               for one in manifest.entries}
-    labels = {
-        "org.opencontainers.image.title": manifest.name,
-        "org.opencontainers.image.version": bundle.version,
-        "org.opencontainers.image.base.name": options.base or default_base(manifest.python),
-        "nbdeploy.version": hashlib.sha256(manifest.dump()).hexdigest(),
-        "nbdeploy.golden": hashlib.sha256(golden.encode()).hexdigest(),
-        "nbdeploy.schema": json.dumps(entries, ensure_ascii=False),
-    }
-    return Layout(
-        base=options.base or default_base(manifest.python),
-        content=("runtime", "state") if "state" in tops else ("runtime",),
-        service=("service.py", "bundle.json", "requirements.lock", "README.md", *folders),
-        system=options.system, lambda_adapter=options.lambda_adapter, labels=labels)
+def _build(parts: Parts, report: Report) -> str:
+    """Build what is not there yet, and give the image's id."""
+    layers, content = parts.layout.layers, parts.layout.content
+    with _stage(report, "environment") as said:
+        environment = parts.build_environment()
+        said.append(parts.describe(environment, layers[: -1 - len(content)]))
+    with _stage(report, "content") as said:
+        content_image = parts.build_content(environment)
+        said.append(parts.describe(content_image, content))
+    with _stage(report, "service") as said:
+        image = parts.build_service(content_image)
+        said.append(parts.describe(image, layers[-1:]))
+    return image
 
 
 def default_base(python: str) -> str:
@@ -227,11 +187,11 @@ def default_base(python: str) -> str:
     return f"python:{python}-slim"
 
 
-def _prove(engine: Engine, image: str, bundle: Bundle, options: BuildOptions, report: Report) -> Proof:
-    with _stage(report, "prove") as said:
-        proof = prove_image(engine, image, bundle, options.environment)
-        said.append(f"{proof.equal} of {proof.calls} golden calls equal in a container")
-    return proof
+def _keep_sbom(bundle: Bundle, wheels: tuple[Wheel, ...]) -> Path:
+    file = data_dir() / "images" / f"{bundle.manifest.name}-{bundle.version}.cdx.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(write_sbom(bundle.manifest, wheels), encoding="utf-8")
+    return file
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from jupyter_deploy.errors import ImageError
 
+_MADE = re.compile(r"(?:---> |COMMIT )?([0-9a-f]{12,64})$")
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.+)")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What engines call a machine, and what Python and wheels call it."""
@@ -19,19 +20,12 @@ _TIMEOUT = 600
 """Seconds that one answer of the engine may take."""
 
 
-@dataclass(frozen=True)
-class Built:
-    """What the engine made of a context."""
-
-    id: str
-    log: tuple[str, ...]
-
-
 class Engine:
     """A connection to a container engine (raises `ImageError` when it refuses)."""
 
     def __init__(self, client: Any, where: str) -> None:
         self._client = client
+        weakref.finalize(self, client.close)  # its sockets end with it
         self.where = where
         """The address of its socket."""
 
@@ -71,9 +65,10 @@ class Engine:
             found: dict[str, Any] = self._client.api.inspect_image(reference)
         return found
 
-    def build(self, context: IO[bytes], *, network: bool, platform: str | None, say: Callable[[str], None]) -> Built:
-        """Build the Dockerfile in a tar archive; `say` is told each step."""
+    def build(self, context: IO[bytes], *, network: bool, platform: str | None, say: Callable[[str], None]) -> str:
+        """Build the Dockerfile in a tar archive and give the image's id; `say` is told each step."""
         log: list[str] = []
+        ends: list[str] = []
         found = ""
         with _explained(self, "build the image"):
             answer = self._client.api.build(
@@ -85,10 +80,27 @@ class Engine:
                 text = str(event.get("stream", "")).strip()
                 if step := _STEP.match(text):
                     say(step.group(3))
+                    if step.group(3).startswith("FROM ") and found:
+                        ends.append(found)
                 if text:
                     log.append(text)
-                found = event.get("aux", {}).get("ID", "") or found
-        return Built(found or _last_id(log), tuple(log))
+                made = _MADE.match(text)
+                found = event.get("aux", {}).get("ID", "") or (made.group(1) if made else found)
+        for stage in ends:  # what was copied out of: it takes space, and is of no use any more
+            self.remove_image(stage)
+        return found
+
+    def ask(self, image: str, command: list[str]) -> str:
+        """Run a command in a container of its own, without a network, and give what it printed."""
+        import docker.errors
+
+        with _explained(self, f"run {command[0]} in the base image", "name a base image that has it with --base"):
+            try:
+                output: bytes = self._client.containers.run(
+                    image, command[1:], entrypoint=command[0], remove=True, network_mode="none", read_only=True)
+            except docker.errors.ContainerError as error:
+                raise ImageError(f"{command[0]} failed in the base image: {error}") from error
+        return output.decode()
 
     def run(self, image: str, *, name: str, environment: Mapping[str, str], port: int) -> str:
         """Start a container with `port` on a free loopback port, as a strict platform would; gives its id."""
@@ -250,14 +262,6 @@ def _build_error(message: str, log: list[str]) -> ImageError:
     if own:
         return ImageError(f"the image cannot be built: {own[-1]}")
     return _engine_error("\n".join([f"the image cannot be built: {message}", *log[-12:]]), None)
-
-
-def _last_id(log: list[str]) -> str:
-    """Find the image's id in the log of an engine that does not say it otherwise."""
-    for line in reversed(log):
-        if found := re.search(r"\b(?:sha256:)?([0-9a-f]{12,64})$", line):
-            return found.group(1)
-    raise ImageError("the engine built the image but did not say which it is")
 
 
 def split_reference(reference: str) -> tuple[str, str]:

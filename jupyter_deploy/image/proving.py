@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -34,7 +35,9 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
     if not engine.local:
         raise ImageError("an image is proven in a container, which cannot be reached at an engine on another machine",
                          where=engine.where, advice="build where the engine runs, or use a local one")
-    if missing := [name for name in bundle.manifest.environment if name not in environment]:
+    wanted = bundle.manifest.environment
+    environment = {**{name: os.environ[name] for name in wanted if name in os.environ}, **environment}
+    if missing := [name for name in wanted if name not in environment]:
         raise ImageError(f"the service needs {', '.join(missing)} in its environment, and the proof runs it",
                          advice="set them in the shell that builds: they are given to the proof and never stored")
     with _running(engine, image, environment) as (container, url):

@@ -32,8 +32,6 @@ _GLIBC = 41
 """The newest minor version of glibc 2 that wheels are fetched for; the build sees whether the base has it."""
 _MISSING = re.compile(r"No matching distribution found for ([^\s=<>!~]+)==")
 _TIMEOUT = 1800
-_PYTORCH = frozenset({"torch", "torchvision", "torchaudio"})
-_PYTORCH_BUILD = re.compile(r"\+(cpu|cu\d+|rocm[\d.]+)$")
 _UV = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX_URL": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL",
        "UV_EXTRA_INDEX_URL": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
 """uv's settings and what pip calls them: who works with uv need not say it twice."""
@@ -67,8 +65,9 @@ class Wheel:
     origin: Literal["index", "installed"]
 
 
-def gather_wheels(pins: Sequence[Pin], platform: Platform, cache: Path) -> tuple[Wheel, ...]:
-    """Find a wheel for every pin: in `cache`, at the author's indexes, or packed from what is installed.
+def gather_wheels(pins: Sequence[Pin], platform: Platform, cache: Path, indexes: Sequence[str] = ()
+                  ) -> tuple[Wheel, ...]:
+    """Find a wheel for every pin: in `cache`, at the author's indexes or `indexes`, or packed from what is installed.
 
     Raises
     ------
@@ -80,7 +79,7 @@ def gather_wheels(pins: Sequence[Pin], platform: Platform, cache: Path) -> tuple
     places = {pin: cache / _key(pin, platform) for pin in pins}
     fetched = [pin for pin in pins if pin.kind == "index" and _cached(pin, places[pin]) is None]
     if fetched:
-        _fetch(fetched, platform, places)
+        _fetch(fetched, platform, places, indexes)
     return tuple(_cached(pin, places[pin]) or _pack(pin, platform, places[pin]) for pin in pins)
 
 
@@ -114,12 +113,12 @@ def _keep(file: Path, place: Path, origin: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path]) -> None:
+def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path], indexes: Sequence[str]) -> None:
     """Download what the author's indexes have; what they do not is left out."""
     wanted = {str(canonicalize_name(pin.name)): pin for pin in pins}
     with tempfile.TemporaryDirectory(prefix="nbdeploy-wheels-") as folder:
         while wanted:
-            done = _download(wanted.values(), platform, Path(folder))
+            done = _download(wanted.values(), platform, Path(folder), indexes)
             if done.returncode == 0:
                 break
             missing = _MISSING.search(done.stderr)
@@ -134,7 +133,8 @@ def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path]) 
                 _keep(file, places[wanted[name]], "index")
 
 
-def _download(pins: Iterable[Pin], platform: Platform, folder: Path) -> subprocess.CompletedProcess[str]:
+def _download(pins: Iterable[Pin], platform: Platform, folder: Path, indexes: Sequence[str]
+              ) -> subprocess.CompletedProcess[str]:
     abi = "cp" + platform.python.replace(".", "")
     listed = folder / "pins.txt"
     listed.write_text("".join(f"{_checked(pin)}\n" for pin in pins))
@@ -142,7 +142,7 @@ def _download(pins: Iterable[Pin], platform: Platform, folder: Path) -> subproce
         sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
         "--dest", str(folder), "--implementation", "cp", "--python-version", platform.python,
         *_each("--abi", (abi, "abi3", "none")), *_each("--platform", platform.tags),
-        *_each("--extra-index-url", _indexes(pins)), "--requirement", str(listed),
+        *_each("--extra-index-url", indexes), "--requirement", str(listed),
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False,
@@ -167,13 +167,6 @@ def _checked(pin: Pin) -> str:
 
 def _each(option: str, values: Iterable[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
-
-
-def _indexes(pins: Iterable[Pin]) -> list[str]:
-    """Give the indexes that builds of PyTorch with a local version are published at."""
-    builds = {found.group(1) for pin in pins
-              if canonicalize_name(pin.name) in _PYTORCH and (found := _PYTORCH_BUILD.search(pin.version))}
-    return [f"https://download.pytorch.org/whl/{build}" for build in sorted(builds)]
 
 
 def _translate_uv(environment: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from .entries import ServedEntry, Service
+from .manifest import Entry
 from .types import json_schema, parameters_schema
 
 ABOUT = """\
@@ -89,7 +90,7 @@ def _describe_entry(service: Service, entry: ServedEntry, guarded: bool) -> dict
         "requestBody": {"required": True, "content": _content(parameters_schema(entry.described), requests)},
         "responses": {
             "200": {"description": "What the function returned.",
-                    "content": _content(json_schema(_admit_nan(entry.described.returns)), answers)},
+                    "content": _content(answer_schema(entry.described), answers)},
             **{str(status): _describe_refusal(text) for status, text in REFUSALS.items()},
         },
     }
@@ -97,6 +98,11 @@ def _describe_entry(service: Service, entry: ServedEntry, guarded: bool) -> dict
         operation["security"] = [{"bearer": []}, {"key": []}]
         operation["responses"]["401"] = _describe_refusal("The API key is missing or wrong.")
     return operation
+
+
+def answer_schema(entry: Entry) -> dict[str, Any]:
+    """Give the JSON schema of an entry's answer."""
+    return json_schema(_admit_nan(entry.returns))
 
 
 def _admit_nan(spec: Any) -> Any:

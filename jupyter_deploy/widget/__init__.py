@@ -9,6 +9,8 @@ from jupyter_deploy.errors import DeployError
 from jupyter_deploy.targets.target import Target
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+KEPT = "application/vnd.nbdeploy.panel+json"
+"""Beside the widget's: our front end shows an output with this as the panel, or as HTML where there is none."""
 
 
 def view_live(target: Target, name: str) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def view_live(target: Target, name: str) -> dict[str, Any]:
         panel = find_panel(target, name)
     except DeployError:
         return {}
-    return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}}
+    return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}, KEPT: {"name": name}}
 
 
 def _takes_input() -> bool:

@@ -101,6 +101,31 @@ async function copyText(text, root) {
   }
 }
 
+/* ---------------------------------------------------------------- the way to the endpoint */
+
+/* The endpoint's address is the kernel's machine's, where the browser need not be. The page's own Jupyter server, which
+ * JupyterLab and Notebook name in the page, passes calls on if it has our extension: this gives that address, or null.
+ * A version is the digest of what is served: a server elsewhere may know another endpoint of the same name. */
+async function findPassage({ name, version }) {
+  const { baseUrl, token } = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
+  if (!baseUrl) return null;
+  const url = new URL(`nbdeploy/endpoints/${encodeURIComponent(name)}/`, new URL(baseUrl, location.href)).href;
+  try {
+    const response = await fetch(`${url}entries`, { headers: token ? { Authorization: `token ${token}` } : {} });
+    return response.ok && (await response.json()).version === version ? `${url}call/` : null;
+  } catch {
+    return null;
+  }
+}
+
+const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+
+/* The line for a shell where the browser is. */
+function writeCurl({ url, curl }, passage) {
+  if (isHere || !passage || !curl) return curl ?? "";
+  return curl.replace(`curl ${url}/`, `curl -H "Authorization: token $JUPYTER_TOKEN" ${passage}`);
+}
+
 /* ---------------------------------------------------------------- charts */
 
 /* A tile: `now` and `note` write its figures. Where no sample is, nothing happened (`flow`), or it is as it was (`holds`). */
@@ -221,6 +246,7 @@ class View {
     this.range = "minutes";
     this.history = null;
     this.dead = false;
+    this.passage = null;
     this.heard = performance.now();
     this.build(root);
     this.onNews = () => this.update();
@@ -369,7 +395,7 @@ class View {
     };
     const { status } = this.model.get("picture");
     this.copyUrl = copy("Copy URL", () => this.picture.status.url);
-    this.copyCurl = copy("Copy curl", () => this.picture.status.curl ?? "");
+    this.copyCurl = copy("Copy curl", () => writeCurl(this.picture.status, this.passage));
     this.docs = make("a", { class: "nbdeploy-button", target: "_blank", rel: "noopener" }, "Open docs");
     this.rollback = button("Roll back", () => this.confirm(
       "Go back to the version before? The present one finishes what it has accepted.", "Roll back", { op: "rollback" }, this.rollback));
@@ -436,7 +462,6 @@ class View {
     setText(this.name, status.name);
     setText(this.state, status.state);
     setText(this.url, status.url);
-    if (/^https?:/.test(status.url)) this.url.href = status.url;
     const live = status.versions.find((one) => one.version === status.version);
     const proof = live?.proof;
     setText(this.proof, `Version ${live?.number ?? ""} (${status.version}): ` + (proof?.calls
@@ -495,8 +520,23 @@ class View {
     this.rollback.hidden = !before || status.state === "stopped";
     this.stop.hidden = status.state === "stopped";
     this.start.hidden = status.state !== "stopped";
-    this.docs.removeAttribute("href");
-    if (/^https?:/.test(status.docs) && status.state !== "stopped") this.docs.href = status.docs;
+    this.drawLinks(status);
+    this.findPassage(status);
+  }
+
+  async findPassage(status) {
+    const passage = await findPassage(status);
+    if (this.drawnStatus !== status) return;
+    this.passage = passage;
+    this.drawLinks(status);
+  }
+
+  drawLinks(status) {
+    for (const [link, direct] of [[this.docs, status.docs], [this.url, status.url]]) {
+      const href = this.passage ? `${this.passage}docs` : direct;
+      link.removeAttribute("href");
+      if (/^https?:/.test(href) && status.state !== "stopped") link.href = href;
+    }
   }
 
   drawFailures(failures) {

@@ -11,6 +11,7 @@ import { showBadges } from './badges';
 import { addNotebookCommands, addPanelCommand } from './commands';
 import { EndpointsModel } from './endpoints';
 import { NotebookModel } from './notebook';
+import { keepOutputs } from './output';
 import { DeployPanel } from './panel';
 
 const INotebookModel = new Token<NotebookModel>('nbdeploy:INotebookModel', 'What the notebook in front would deploy.');
@@ -26,6 +27,7 @@ const notebook: JupyterFrontEndPlugin<NotebookModel> = {
     const trans = (translator ?? nullTranslator).load('nbdeploy');
     const model = new NotebookModel(tracker);
     showBadges(model, trans);
+    keepOutputs(tracker);
     addNotebookCommands(app, model, palette, trans);
     return model;
   }

@@ -2,6 +2,7 @@
 
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
+import { VERSION } from './version';
 
 const MIME = 'application/vnd.nbdeploy+json';
 
@@ -19,7 +20,17 @@ export interface IPiece {
   cell: string | null;
 }
 
+/** Rows that the kernel wants shown as they are. */
+export interface IRows {
+  title: string;
+  rows: { name: string; figure: string; reason: string }[];
+}
+
+/** What goes to production, and why. */
 export interface IContents {
+  event: 'preview' | 'released';
+  name: string;
+  seconds: number;
   entries: string[];
   golden: { entry: string; source: string }[];
   code: IPiece[];
@@ -27,6 +38,9 @@ export interface IContents {
   files: { path: string; size: number }[];
   packages: { name: string; version: string; reason: string }[];
   warnings: string[];
+  cells: ICapturedCell[];
+  service: string;
+  sections: IRows[];
 }
 
 export interface ICapturedCell {
@@ -39,12 +53,6 @@ export interface ICapturedCell {
 
 export interface IPreview extends IContents {
   event: 'preview';
-  version: string;
-  name: string;
-  environment: string[];
-  cells: ICapturedCell[];
-  service: string;
-  seconds: number;
 }
 
 export interface IDifference {
@@ -67,10 +75,8 @@ export interface IProblem {
 
 export interface IReleased extends IContents {
   event: 'released';
-  name: string;
   version: string;
   url: string;
-  seconds: number;
   proof: { calls: number; equal: number };
 }
 
@@ -116,7 +122,7 @@ export async function ask(
   const code =
     `__import__('jupyter_deploy.preview', fromlist=['_']).${call}(` +
     `__import__('json').loads(${JSON.stringify(JSON.stringify(options))}), ` +
-    `__import__('json').loads(${JSON.stringify(JSON.stringify(document))}))`;
+    `__import__('json').loads(${JSON.stringify(JSON.stringify(document))}), ${JSON.stringify(VERSION)})`;
   const future = kernel.requestExecute({ code, silent: false, store_history: false, allow_stdin: false, stop_on_error: false });
   let failure: IProblem | null = null;
   future.onIOPub = (message: KernelMessage.IIOPubMessage) => {
@@ -144,7 +150,7 @@ function explain(name: string, value: string): IProblem {
   if (name === 'ModuleNotFoundError' && value.includes("'jupyter_deploy'")) {
     return problem('NoPackage', 'nbdeploy is not installed where this kernel runs.', 'Run %pip install nbdeploy in a cell, then try again.');
   }
-  if (value.includes('jupyter_deploy.preview') || name === 'AttributeError') {
+  if (value.includes('jupyter_deploy.preview') || name === 'AttributeError' || (name === 'TypeError' && value.includes('show_'))) {
     return problem('OldPackage', 'The kernel’s nbdeploy is older than this panel.', 'Run %pip install --upgrade nbdeploy and restart the kernel.');
   }
   if (name === 'OSError' && /No space left/.test(value)) {

@@ -5,9 +5,8 @@ import { NotebookActions, type INotebookTracker, type NotebookPanel } from '@jup
 import type { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
 import { Signal, type ISignal } from '@lumino/signaling';
-import { ask, findObstacle, problem, type IPreview, type IProblem, type IReleased, type IStage } from './kernel';
+import { ask, findObstacle, problem, type IContents, type IProblem, type IReleased, type IStage } from './kernel';
 import { readRole, writeRole, type Role } from './roles';
-import { VERSION } from './version';
 
 /** What `%deploy` is told. */
 export interface IOptions {
@@ -56,10 +55,13 @@ export function listArguments(options: IOptions): string[] {
 /** What is known of one notebook. */
 export interface IKnown {
   options: IOptions;
-  preview: IPreview | null;
+  /** What the last dry run or deployment found. */
+  contents: IContents | null;
   problem: IProblem | null;
-  /** Cells were run since the preview. */
+  /** Cells were run since. */
   outdated: boolean;
+  /** The last dry run was quick enough to be repeated by itself. */
+  quick: boolean;
   busy: 'preview' | 'deploy' | null;
   /** The kernel has other work to finish before ours begins. */
   waiting: boolean;
@@ -103,9 +105,10 @@ export class NotebookModel implements IDisposable {
     if (!known) {
       known = {
         options: NO_OPTIONS,
-        preview: null,
+        contents: null,
         problem: null,
         outdated: false,
+        quick: false,
         busy: null,
         waiting: false,
         stages: [],
@@ -128,7 +131,7 @@ export class NotebookModel implements IDisposable {
     const asMetadata = this.panel?.content.model?.getMetadata('kubeflow_notebook') !== undefined;
     writeRole(cell.model, role, asMetadata);
     if (this.known) {
-      this.known.outdated = this.known.preview !== null;
+      this.known.outdated = this.known.contents !== null;
     }
     this._changed.emit();
     void this._soon.invoke();
@@ -140,7 +143,7 @@ export class NotebookModel implements IDisposable {
     if (!panel) {
       return [];
     }
-    const captured = this.of(panel).preview?.cells ?? [];
+    const captured = this.of(panel).contents?.cells ?? [];
     return panel.content.widgets
       .filter(cell => cell.model.type === 'code')
       .map(cell => {
@@ -229,14 +232,13 @@ export class NotebookModel implements IDisposable {
       known.waiting = false;
       switch (message.event) {
         case 'preview':
-          told = message.version === VERSION ? null : mismatch(message.version);
-          Object.assign(known, { preview: message, outdated: false });
+          Object.assign(known, { contents: message, outdated: false, quick: message.seconds < QUICK });
           break;
         case 'stage':
           known.stages = [...known.stages, message];
           break;
         case 'released':
-          known.released = message;
+          Object.assign(known, { contents: message, outdated: false, released: message });
           break;
         case 'error':
           told = message;
@@ -261,14 +263,14 @@ export class NotebookModel implements IDisposable {
     const known = this.known;
     const status = this.panel?.sessionContext.session?.kernel?.status;
     if (known && status === 'restarting') {
-      Object.assign(known, { preview: null, outdated: false });
+      Object.assign(known, { contents: null, outdated: false });
     }
     this._changed.emit();
   }
 
   private _onExecuted(_: unknown, done: { notebook: unknown }): void {
     if (this.known && this.panel?.content === done.notebook) {
-      this.known.outdated = this.known.preview !== null;
+      this.known.outdated = this.known.contents !== null;
       this._changed.emit();
       void this._soon.invoke();
     }
@@ -276,7 +278,7 @@ export class NotebookModel implements IDisposable {
 
   private async _repeat(): Promise<void> {
     const known = this.known;
-    if (this.live && this.watched && known?.preview && known.outdated && known.preview.seconds < QUICK) {
+    if (this.live && this.watched && known?.contents && known.outdated && known.quick) {
       await this.preview();
     }
   }
@@ -291,8 +293,4 @@ export class NotebookModel implements IDisposable {
   private _typed: Debouncer;
   private _disposed = false;
   private _changed = new Signal<this, void>(this);
-}
-
-function mismatch(found: string): IProblem {
-  return problem('OtherVersion', `The kernel has nbdeploy ${found}, this panel is of ${VERSION}.`, 'Install the same version in both, restart the kernel and reload the page.');
 }

@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_app import Application, choose_settings, find_obstacle, open_browser, start_application, write_notebook
+from jupyter_app import (
+    Application,
+    choose_settings,
+    find_obstacle,
+    open_browser,
+    open_notebook,
+    open_page,
+    start_application,
+    write_notebook,
+)
 
 from jupyter_deploy.targets.target import find_target
 
-OBSTACLE = find_obstacle()
+OBSTACLE = find_obstacle(built=True)
 pytestmark = [pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE)), pytest.mark.timeout(300)]
 
 PICTURES = os.environ.get("NBDEPLOY_PICTURES")
@@ -37,8 +46,7 @@ def lab(jupyter_folders: Path) -> Iterator[Application]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     errors: list[str] = []
-    opened = browser.new_page(viewport={"width": 1360, "height": 860})
-    opened.set_default_timeout(30_000)
+    opened = open_page(browser)
     opened.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     yield opened
     opened.close()
@@ -61,11 +69,9 @@ def take_picture(page: Any, name: str) -> None:
         page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
-def open_notebook(page: Any, application: Application, name: str, *sources: str, **about: str) -> None:
+def begin(page: Any, application: Application, name: str, *sources: str, **about: str) -> None:
     write_notebook(application.folder / name, *([sources] if sources else []), **about)
-    page.goto(application.address(name))
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    page.wait_for_function("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'")
+    open_notebook(page, application, name)
     page.locator(".jp-CodeCell .jp-InputArea-prompt").first.click()
 
 
@@ -118,7 +124,7 @@ def call_often(name: str, times: int) -> None:
 def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application, theme: str) -> None:
     choose_settings(lab.folder.parent, "themes", theme=f"JupyterLab {theme.title()}")
     name = f"flats-{theme}"
-    open_notebook(page, lab, f"{name}.ipynb")
+    begin(page, lab, f"{name}.ipynb")
     open_panel(page)
     press(page, "Dry run")
     assert "Run the notebook first" in problem(page)
@@ -168,7 +174,7 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
 
 
 def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
-    open_notebook(page, lab, "differs.ipynb", "import os\ndef who(x: int) -> int:\n    return os.getpid()\nwho(1)")
+    begin(page, lab, "differs.ipynb", "import os\ndef who(x: int) -> int:\n    return os.getpid()\nwho(1)")
     open_panel(page)
     run_all(page, 1)
     page.get_by_role("textbox", name="Serve").fill("who")
@@ -180,7 +186,7 @@ def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
 
 
 def test_a_kernel_that_dies_leaves_a_sentence(page: Any, lab: Application) -> None:
-    open_notebook(page, lab, "dies.ipynb", "import os\ncalls = []\ndef die(x: int) -> int:\n    if calls:\n        os._exit(1)\n"
+    begin(page, lab, "dies.ipynb", "import os\ncalls = []\ndef die(x: int) -> int:\n    if calls:\n        os._exit(1)\n"
                                            "    calls.append(x)\n    return x\ndie(1)")
     open_panel(page)
     run_all(page, 1)
@@ -190,7 +196,7 @@ def test_a_kernel_that_dies_leaves_a_sentence(page: Any, lab: Application) -> No
 
 
 def test_a_busy_kernel_is_waited_for(page: Any, lab: Application) -> None:
-    open_notebook(page, lab, "busy.ipynb", "import time\ntime.sleep(4)\ndef f(x: int) -> int:\n    return x\nf(1)")
+    begin(page, lab, "busy.ipynb", "import time\ntime.sleep(4)\ndef f(x: int) -> int:\n    return x\nf(1)")
     open_panel(page)
     command(page, "Run All Cells")
     page.get_by_role("textbox", name="Serve").fill("f")
@@ -204,7 +210,7 @@ def test_a_notebook_of_another_language_is_told_so(page: Any, jupyter_folders: P
     spec.parent.mkdir(parents=True)
     spec.write_text(json.dumps({"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
                                 "display_name": "other", "language": "R"}))
-    open_notebook(page, lab, "other.ipynb", "1", kernel="other", language="R")
+    begin(page, lab, "other.ipynb", "1", kernel="other", language="R")
     open_panel(page)
     press(page, "Deploy")
     assert "written in r" in problem(page)
@@ -212,7 +218,7 @@ def test_a_notebook_of_another_language_is_told_so(page: Any, jupyter_folders: P
 
 def test_without_the_server_extension_the_panel_says_so(page: Any, jupyter_folders: Path) -> None:
     with start_application("lab", jupyter_folders / "bare", "--ServerApp.jpserver_extensions=jupyter_deploy=False") as bare:
-        open_notebook(page, bare, "bare.ipynb", "1")
+        begin(page, bare, "bare.ipynb", "1")
         open_panel(page)
         page.get_by_role("tab", name="Endpoints").click()
         assert "jupyter server extension enable jupyter_deploy" in problem(page)
@@ -220,12 +226,14 @@ def test_without_the_server_extension_the_panel_says_so(page: Any, jupyter_folde
 
 def test_the_panel_works_in_notebook_7(page: Any, jupyter_folders: Path) -> None:
     with start_application("notebook", jupyter_folders / "classic") as classic:
-        open_notebook(page, classic, "flats.ipynb")
+        begin(page, classic, "flats.ipynb")
         open_panel(page)
         run_all(page, 5)
         choose_role(page, 1, "entry")
         press(page, "Deploy")
         page.get_by_text("flats is live").wait_for()
+        assert page.locator(".jp-CodeCell.jp-Deploy-captured").count() == 1  # without a dry run as well
+        page.get_by_text("What went to production").wait_for()
         take_picture(page, "notebook-light")
         press(page, "Show it")
         page.locator(".jp-Deploy-chart").first.wait_for()

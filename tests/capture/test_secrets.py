@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from jupyter_deploy.capture.secrets import find_secret_bytes, looks_secret
+from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
 
 LETTERS = "0123456789ABCDEFGHIJabcdefghij" * 2
 SECRETS = [
@@ -34,3 +34,14 @@ def test_credentials_are_found(text: str) -> None:
 def test_other_text_is_not(text: str) -> None:
     assert not looks_secret(text)
     assert find_secret_bytes(pickle.dumps([text])) is None
+
+
+def test_what_a_variable_named_like_a_credential_holds_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLAT_API_KEY", "quiet-harbour")
+    monkeypatch.setenv("GREETING", "good morning")
+    assert is_secret("key", "quiet-harbour")
+    assert looks_secret("Bearer quiet-harbour")
+    assert list(find_secrets({"headers": ["quiet-harbour"]}, "options")) == ["options['headers'][0]"]
+    assert find_secret_bytes(pickle.dumps({"auth": "Bearer quiet-harbour"})) == "quiet-ha…"
+    assert not is_secret("greeting", "good morning")
+    assert find_secret_bytes(pickle.dumps("good morning")) is None

@@ -6,7 +6,7 @@ from typing import Any
 
 from live_notebook import LiveNotebook
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
+from jupyter_deploy.widget import KEPT, WIDGET
 
 
 def show(notebook: LiveNotebook, source: str, *, person: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -42,5 +42,6 @@ def test_the_panel_stands_beside_text_and_html(notebook: LiveNotebook) -> None:
         again, more = show(notebook, source, person=True)
         assert again[WIDGET]["model_id"] == panel["id"], source
         assert not more, source
+        assert again[KEPT] == {"name": "halves"}
         assert "<table>" in again["text/html"]
         assert "halves" in again["text/plain"]

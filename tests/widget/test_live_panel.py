@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 import urllib.error
@@ -14,12 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_lab import CHROMIUM, command, figure, open_browser, open_notebook, start_lab, write_notebook
+from jupyter_app import (
+    execute,
+    find_obstacle,
+    open_browser,
+    open_notebook,
+    open_page,
+    start_application,
+    write_notebook,
+)
 
 from jupyter_deploy.targets.target import find_target
 
-pytest.importorskip("playwright", reason="the browser is driven by playwright, which is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
+OBSTACLE = find_obstacle(built=False)
+pytestmark = [pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE)), pytest.mark.timeout(300)]
 
 PICTURES = os.environ.get("NBDEPLOY_PICTURES")
 """Environment variable: a folder for pictures of the panel."""
@@ -85,13 +94,14 @@ def picture(panel: Any, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def page(jupyter_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("lab")
-    write_notebook(folder / "houses.ipynb", CELLS)
-    with start_lab(folder) as address, open_browser() as page:
+    with start_application("lab", tmp_path_factory.mktemp("lab")) as lab, open_browser() as browser:
+        write_notebook(lab.folder / "houses.ipynb", CELLS)
+        page = open_page(browser, 1280, 1100)
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
-        open_notebook(page, address, "houses.ipynb")
-        command(page, "notebook:run-all-cells")
+        open_notebook(page, lab, "houses.ipynb")
+        execute(page, "application:toggle-left-area")
+        execute(page, "notebook:run-all-cells")
         page.locator(".nbdeploy-panel").nth(1).wait_for(timeout=60000)
         yield page
     for status in find_target("local").status():
@@ -103,6 +113,12 @@ def panel(page: Any) -> Any:
     panel = page.locator(".nbdeploy-panel").last
     panel.scroll_into_view_if_needed()
     return panel
+
+
+def figure(text: str) -> float:
+    """Read the number in a figure such as `1,234` or `3.2 ms`."""
+    found = re.search(r"[\d.,]+", text)
+    return float(found.group().replace(",", "")) if found else 0.0
 
 
 def figures(panel: Any) -> dict[str, str]:
@@ -126,7 +142,7 @@ def test_figures_and_charts_move_under_load(page: Any, panel: Any) -> None:
         assert failure.locator("strong").inner_text() == "cell [5], line 4"
         page.wait_for_timeout(30000 if PICTURES else 0)
         picture(panel, "light")
-        command(page, "apputils:change-theme", theme="JupyterLab Dark")
+        execute(page, "apputils:change-theme", theme="JupyterLab Dark")
         page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
         page.locator("#jupyterlab-splash").wait_for(state="detached")
         panel.scroll_into_view_if_needed()
@@ -134,7 +150,7 @@ def test_figures_and_charts_move_under_load(page: Any, panel: Any) -> None:
         assert brightness(shades[0]) < 80 < 180 < brightness(shades[1])
         page.wait_for_timeout(1000 if PICTURES else 0)
         picture(panel, "dark")
-        command(page, "apputils:change-theme", theme="JupyterLab Light")
+        execute(page, "apputils:change-theme", theme="JupyterLab Light")
         page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")
         page.locator("#jupyterlab-splash").wait_for(state="detached")
 
@@ -156,16 +172,22 @@ def test_url_and_curl_are_copied_and_the_docs_open(page: Any, panel: Any) -> Non
     assert page.evaluate("navigator.clipboard.readText()") == url
     panel.get_by_role("button", name="Copy curl").click()
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"curl {url}/price")
-    assert panel.get_by_role("link", name="Open docs").get_attribute("href") == f"{url}/docs"
+    docs = panel.get_by_role("link", name="Open docs")
+    wait_until(page, lambda: docs.get_attribute("href").endswith("/nbdeploy/endpoints/houses/call/docs"))
+    with page.expect_popup() as popup:
+        docs.click()
+    popup.value.get_by_role("button", name="Send").first.click()
+    popup.value.get_by_text(re.compile("^200 in")).wait_for()
+    popup.value.close()
 
 
 def test_a_hidden_panel_is_silent(page: Any, panel: Any) -> None:
     page.evaluate("() => { window.sent = []; const send = WebSocket.prototype.send;"
                   " WebSocket.prototype.send = function (data) { window.sent.push(String(data instanceof ArrayBuffer ?"
                   " new TextDecoder().decode(data) : data)); return send.call(this, data); }; }")
-    command(page, "launcher:create")
+    execute(page, "launcher:create")
     page.wait_for_function("window.sent.filter((one) => one.includes('\"leave\"')).length >= 1")
-    command(page, "application:close")
+    execute(page, "application:close")
     page.wait_for_function("window.sent.some((one) => one.includes('\"look\"'))")
     panel.scroll_into_view_if_needed()
 
@@ -194,7 +216,7 @@ def test_roll_back_and_stop_from_the_keyboard(page: Any, panel: Any) -> None:
 
 def test_the_picture_stays_when_the_kernel_goes(page: Any, panel: Any) -> None:
     before = figures(panel)["errors"]
-    command(page, "kernelmenu:restart")
+    execute(page, "kernelmenu:restart")
     page.locator(".jp-Dialog .jp-mod-accept").click()
     panel.get_by_text("No kernel: this is how it was at").wait_for()
     assert figures(panel)["errors"] == before

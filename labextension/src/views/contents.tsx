@@ -2,18 +2,18 @@
 
 import * as React from 'react';
 import { formatBytes, formatSeconds } from '../format';
-import type { IDifference, IPreview } from '../kernel';
+import type { IContents, IDifference } from '../kernel';
 import { Section, useTranslation } from './shared';
 
 interface IContentsProps {
-  preview: IPreview;
+  contents: IContents;
   /** Show the cell with this label. */
   onCell: (label: string) => void;
 }
 
-export function Contents({ preview, onCell }: IContentsProps): JSX.Element {
+export function Contents({ contents, onCell }: IContentsProps): JSX.Element {
   const trans = useTranslation();
-  const { code, state, files, packages, golden, warnings, environment } = preview;
+  const { code, state, files, packages, golden, warnings, sections } = contents;
   const size = [...state, ...files].reduce((sum, one) => sum + one.size, 0);
   const defined = code.filter(piece => piece.cell !== null);
   return (
@@ -28,7 +28,7 @@ export function Contents({ preview, onCell }: IContentsProps): JSX.Element {
         </Section>
       )}
       <p className="jp-Deploy-routes">
-        {preview.entries.map(one => (
+        {contents.entries.map(one => (
           <code key={one}>POST /{one}</code>
         ))}
       </p>
@@ -48,7 +48,7 @@ export function Contents({ preview, onCell }: IContentsProps): JSX.Element {
         </ul>
         <details className="jp-Deploy-service">
           <summary>service.py</summary>
-          <pre tabIndex={0}>{preview.service}</pre>
+          <pre tabIndex={0}>{contents.service}</pre>
         </details>
       </Section>
       <Section title={trans.__('Values')} count={state.length ? formatBytes(size) : 0} open={state.length > 0}>
@@ -70,12 +70,6 @@ export function Contents({ preview, onCell }: IContentsProps): JSX.Element {
                 <code>{one.path}</code>
                 <span className="jp-Deploy-size">{formatBytes(one.size)}</span>
               </span>
-            </li>
-          ))}
-          {environment.map(one => (
-            <li key={one}>
-              <code>{one}</code>
-              <span className="jp-Deploy-quiet">{trans.__('a secret: read from the environment, never captured')}</span>
             </li>
           ))}
         </ul>
@@ -102,7 +96,24 @@ export function Contents({ preview, onCell }: IContentsProps): JSX.Element {
           ))}
         </ul>
       </Section>
-      <p className="jp-Deploy-quiet">{trans.__('Dry run in %1; nothing was changed.', formatSeconds(preview.seconds))}</p>
+      {sections.map(section => (
+        <Section key={section.title} title={section.title} count={section.rows.length} open>
+          <ul className="jp-Deploy-rows">
+            {section.rows.map(one => (
+              <li key={one.name}>
+                <span className="jp-Deploy-row">
+                  <code>{one.name}</code>
+                  <span className="jp-Deploy-size">{one.figure}</span>
+                </span>
+                <span className="jp-Deploy-quiet">{one.reason}</span>
+              </li>
+            ))}
+          </ul>
+        </Section>
+      ))}
+      {contents.event === 'preview' && (
+        <p className="jp-Deploy-quiet">{trans.__('Dry run in %1; nothing was changed.', formatSeconds(contents.seconds))}</p>
+      )}
     </>
   );
 }

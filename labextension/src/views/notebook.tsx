@@ -66,7 +66,7 @@ function DeployForm({ model, known, targets }: { model: NotebookModel; known: IK
       }}
     >
       {text('entries', trans.__('Serve'), tagged ? trans.__('cells tagged entry') : trans.__('function or model'))}
-      {text('name', trans.__('Name'), known.preview?.name ?? trans.__('the notebook’s'))}
+      {text('name', trans.__('Name'), known.contents?.name ?? trans.__('the notebook’s'))}
       <Section title={trans.__('Options')}>
         <label className="jp-Deploy-field">
           <span>{trans.__('Target')}</span>
@@ -167,11 +167,11 @@ function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: string) => 
 
 function Capture({ model, known }: { model: NotebookModel; known: IKnown }): JSX.Element {
   const trans = useTranslation();
-  const { preview } = known;
+  const { contents } = known;
   return (
     <section className="jp-Deploy-part">
-      <h3>{trans.__('What would go to production')}</h3>
-      {preview === null ? (
+      <h3>{contents?.event === 'released' ? trans.__('What went to production') : trans.__('What would go to production')}</h3>
+      {contents === null ? (
         <p className="jp-Deploy-quiet">{trans.__('A dry run asks the kernel which code, values and packages the service needs, and why.')}</p>
       ) : (
         <>
@@ -180,7 +180,7 @@ function Capture({ model, known }: { model: NotebookModel; known: IKnown }): JSX
               <Button onClick={() => void model.preview()}>{trans.__('Look again')}</Button>
             </Problem>
           )}
-          <Contents preview={preview} onCell={label => revealLabel(model, label)} />
+          <Contents contents={contents} onCell={label => revealLabel(model, label)} />
         </>
       )}
     </section>
@@ -188,7 +188,7 @@ function Capture({ model, known }: { model: NotebookModel; known: IKnown }): JSX
 }
 
 function revealLabel(model: NotebookModel, label: string): void {
-  const id = model.known?.preview?.cells.find(one => label.startsWith(one.label))?.id;
+  const id = model.known?.contents?.cells.find(one => label.startsWith(one.label))?.id;
   const found = model.cells().find(({ cell }) => cell.model.id === id);
   if (found) {
     reveal(model, found.cell);

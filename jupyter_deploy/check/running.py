@@ -1,0 +1,158 @@
+"""Running one notebook and rehearsing its deployment: from a job to the evidence.
+
+Each job has a process of its own, `python -m jupyter_deploy.check`: kernels, time-outs and Ctrl-C of one do not touch
+another, and whatever it started ends with it.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.check.evidence import Evidence, Failure, StaleOutput, TestCell
+from jupyter_deploy.check.job import Job
+from jupyter_deploy.errors import DeployError, UsageError
+from jupyter_deploy.execution import TAG, Run, deploy_cell, deploys, environment, execute, load_document
+from jupyter_deploy.magics import CHECK, NOTEBOOK, OVERRIDES
+from jupyter_deploy.notebook import Notebook, read_notebook, role_of
+
+_STAND_IN = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.stand_in()"
+_FINISH = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.finish()"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+_LABEL = re.compile(r"cell \[(\d+)\]")
+
+
+def run_job(job: Job) -> Evidence:
+    """Run the notebook, rehearse, run its test cells; whatever falls short is part of the evidence."""
+    started = time.perf_counter()
+    run = Run(Path(job.notebook), job.parameters, Path(job.output), job.kernel, start_timeout=job.start_timeout,
+              cell_timeout=job.cell_timeout)
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-") as folder:
+        outcome = Path(folder) / "outcome.json"
+        order = {"outcome": str(outcome), "golden": job.golden, "seconds": job.seconds}
+        variables = {NOTEBOOK: str(run.notebook.resolve()), CHECK: json.dumps(order),
+                     OVERRIDES: json.dumps(job.overrides)}
+        failure = None
+        try:
+            document = _arrange(load_document(run), job)
+            with environment(variables):
+                execute(document, run, Path(job.output))
+        except DeployError as error:
+            failure = Failure(type(error).__name__, error.message, error.where, error.advice,
+                              isinstance(error, UsageError))
+        said = json.loads(outcome.read_text(encoding="utf-8")) if outcome.exists() else {}
+    return _collect(job, failure, said, time.perf_counter() - started)
+
+
+def _arrange(document: Any, job: Job) -> Any:
+    """Put the deployment, unless the notebook has its own, and then the test cells at the end of a copy."""
+    from nbformat.v4 import new_code_cell
+
+    ours = copy.deepcopy(document)
+    tests = [cell for cell in ours.cells if _is_test(cell)]
+    ours.cells = [cell for cell in ours.cells if not _is_test(cell)]
+    if job.entries or not deploys(document):
+        ours.cells.append(deploy_cell(job.entries))
+    if tests:
+        ours.cells.append(new_code_cell(_STAND_IN, metadata={"tags": [TAG]}))
+    for cell in tests:
+        # The others run, too, when one fails.
+        cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "raises-exception"]
+        ours.cells.append(cell)
+    ours.cells.append(new_code_cell(_FINISH, metadata={"tags": [TAG]}))
+    return ours
+
+
+def _is_test(cell: Any) -> bool:
+    tags = tuple(cell.metadata.get("tags", ()))
+    return cell.cell_type == "code" and role_of(tags, cell.metadata.get("nbdeploy", {}), "") == "test"
+
+
+def _collect(job: Job, failure: Failure | None, said: Mapping[str, Any], seconds: float) -> Evidence:
+    """Gather what the kernel wrote and what the executed notebook shows, with cells as the document counts them."""
+    import nbformat
+
+    executed = Path(job.output)
+    if not executed.exists():
+        return Evidence(failure, None, (), (), None, seconds)
+    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
+    notebook = read_notebook(Path(job.notebook))
+    positions = _find_positions(cells, notebook)
+    numbers = {str(cell.execution_count): positions[index] for index, cell in enumerate(cells) if index in positions}
+    if "error" in said and failure is not None:
+        failure = Failure(**said["error"])
+    elif failure is None and not said:
+        failure = Failure("CaptureError", "the notebook ran, but nothing was deployed", job.notebook,
+                          "add %deploy NAME to it, tag a cell deploy:entry, or say --entry NAME", False)
+    if failure is not None:
+        failure = Failure(**_relabel(dataclasses.asdict(failure), numbers))
+    service = _relabel(said.get("service"), numbers)
+    tests = [_read_test(cell, positions[index]) for index, cell in enumerate(cells)
+             if index in positions and _is_test(cell)]
+    stale = [] if job.parameters or service is None else _find_stale(job, cells, positions, service)
+    return Evidence(failure, service, tuple(tests), tuple(stale), str(executed), seconds)
+
+
+def _find_positions(cells: list[Any], notebook: Notebook) -> dict[int, int]:
+    """Map the executed code cells, by their index, to their places in the author's document."""
+    left = list(notebook.cells)
+    found = {}
+    for index, cell in enumerate(cells):
+        own = next((one for one in left if one.source == cell.source and one.id in ("", cell.id)), None)
+        if own is not None:
+            left.remove(own)
+            found[index] = own.position
+    return found
+
+
+def _relabel(value: Any, numbers: Mapping[str, int]) -> Any:
+    """Write `cell 11` for `cell [8]` in all text, without colours: what ran as the eighth is the document's 11th."""
+    if isinstance(value, str):
+        text = _COLOUR.sub("", value)
+        return _LABEL.sub(lambda match: f"cell {numbers[match[1]]}" if match[1] in numbers else match[0], text)
+    if isinstance(value, list):
+        return [_relabel(one, numbers) for one in value]
+    return {key: _relabel(one, numbers) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _read_test(cell: Any, position: int) -> TestCell:
+    error = next((output for output in cell.outputs if output.output_type == "error"), None)
+    title = next((line for line in cell.source.splitlines() if line.strip()), "")
+    if error is not None:
+        return TestCell(f"cell {position}", title, "failed", f"{error.ename}: {error.evalue}".rstrip(": "),
+                        _COLOUR.sub("", "\n".join(error.traceback)))
+    return TestCell(f"cell {position}", title, "passed" if cell.execution_count else "not run")
+
+
+def _find_stale(job: Job, cells: list[Any], positions: Mapping[int, int],
+                service: Mapping[str, Any]) -> list[StaleOutput]:
+    """Compare the saved outputs of the service's cells, and of its golden calls', with what they give now."""
+    saved = json.loads(Path(job.notebook).read_text(encoding="utf-8")).get("cells", [])
+    telling = {*service["cells"], *(one["source"].partition(":")[0] for one in service["golden"])}
+    found = []
+    for index, position in positions.items():
+        place = f"cell {position}"
+        if place not in telling or position > len(saved) or not saved[position - 1].get("execution_count"):
+            continue
+        before, now = _read_outputs(saved[position - 1].get("outputs", ())), _read_outputs(cells[index].outputs)
+        if before != now:
+            found.append(StaleOutput(place, before, now))
+    return found
+
+
+def _read_outputs(outputs: Any) -> str:
+    """Give the text of a cell's outputs, as far as it is the same every time."""
+    texts = []
+    for output in outputs:
+        text = output.get("text") if output["output_type"] == "stream" else output.get("data", {}).get("text/plain")
+        if text is not None and output.get("name") != "stderr":
+            texts.append(text if isinstance(text, str) else "".join(text))
+    return _ADDRESS.sub("0x…", "".join(texts)).strip()
