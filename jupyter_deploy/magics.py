@@ -148,13 +148,11 @@ def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
 
 def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | None:
     if verb == "list":
-        sys.stdout.write(format_statuses(status for one in find_targets(target) for status in one.status()) + "
-")
+        sys.stdout.write(format_statuses(status for one in find_targets(target) for status in one.status()) + "\n")
         return None
     place = find_target_of(name, target)
     if CHECK in os.environ and verb in ("stop", "start", "rollback"):
-        sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out
-")
+        sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out\n")
         return None
     match verb:
         case "stop":
