@@ -110,7 +110,7 @@ def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True,
         parser.add_argument("name", metavar="NAME", help="the endpoint's name")
     if as_json:
         parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--target", default="local", metavar="T", help="where it is deployed (default: local)")
+    parser.add_argument("--target", metavar="T", help="where it is deployed (default: where it is)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -140,8 +140,9 @@ def _up(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     from jupyter_deploy.listing import format_statuses
+    from jupyter_deploy.targets.deployments import find_targets
 
-    statuses = _target(arguments).status()
+    statuses = [status for target in find_targets(arguments.target) for status in target.status()]
     if arguments.json:
         _print_json([_status_json(status) for status in statuses])
     else:
@@ -184,10 +185,12 @@ def _stop(arguments: argparse.Namespace) -> None:
 
 def _start(arguments: argparse.Namespace) -> None:
     from jupyter_deploy.listing import format_statuses
+    from jupyter_deploy.targets.deployments import find_targets
 
     if (arguments.name is None) != arguments.all:
         raise UsageError("name the endpoint to start, or say --all")
-    _print(format_statuses(_target(arguments).start(arguments.name)))
+    targets = find_targets(arguments.target) if arguments.all else (_target(arguments),)
+    _print(format_statuses([status for target in targets for status in target.start(arguments.name)]))
 
 
 def _rollback(arguments: argparse.Namespace) -> None:
@@ -239,9 +242,9 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _target(arguments: argparse.Namespace) -> Any:
-    from jupyter_deploy.targets.target import find_target
+    from jupyter_deploy.targets.deployments import find_target_of
 
-    return find_target(arguments.target)
+    return find_target_of(arguments.name, arguments.target)
 
 
 def _print(text: str) -> None:

@@ -21,7 +21,8 @@ from jupyter_deploy.recipe import Release, count
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
 from jupyter_deploy.runtime.encode import encode
 from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest
-from jupyter_deploy.targets.target import Status, Target, find_target
+from jupyter_deploy.targets.deployments import find_target_of
+from jupyter_deploy.targets.target import Status, Target
 from jupyter_deploy.widget import view_live
 
 WINDOW = 300
@@ -274,8 +275,8 @@ def _error_text(body: bytes) -> str:
         return body.decode("utf-8", "replace")[:500]
 
 
-def find_endpoint(name: str, *, target: str = "local", api_key: str | None = None) -> Endpoint:
+def find_endpoint(name: str, *, target: str | None = None, api_key: str | None = None) -> Endpoint:
     """Give the endpoint called `name` (raises `TargetError` when there is none)."""
-    place = find_target(target)
+    place = find_target_of(name, target)
     place.status(name)
     return Endpoint(name, target=place, api_key=api_key)

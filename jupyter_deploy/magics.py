@@ -22,6 +22,7 @@ from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, Report, deploy, make_plan, package, rehearse
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
+from jupyter_deploy.targets.deployments import find_target_of, find_targets
 from jupyter_deploy.targets.target import Deployment, find_target
 
 RESULT = "NBDEPLOY_RESULT"
@@ -190,14 +191,15 @@ def _functions_of(cell: str, shell: Any) -> tuple[str, ...]:
     return names
 
 
-def _do_verb(verb: str, name: Any, target: str) -> Metrics | Endpoint | None:
-    place = find_target(target)
+def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | None:
+    if verb == "list":
+        sys.stdout.write(format_statuses(status for one in find_targets(target) for status in one.status()) + "\n")
+        return None
+    place = find_target_of(name, target)
     if CHECK in os.environ and verb in ("stop", "start", "rollback"):
         sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out\n")
         return None
     match verb:
-        case "list":
-            sys.stdout.write(format_statuses(place.status()) + "\n")
         case "stop":
             sys.stdout.write(f"{place.stop(name).name} is stopped; %deploy --start {name} brings it back\n")
         case "start":

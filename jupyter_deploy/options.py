@@ -15,7 +15,7 @@ from jupyter_deploy.runtime.options import read_batch
 if TYPE_CHECKING:
     from jupyter_deploy.recipe import DeployOptions
 
-_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "batch")
+_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "batch", "base", "memory", "cpus")
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,7 +66,7 @@ def split_line(line: str) -> list[str]:
 def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to capture, prove and deploy."""
     parser.add_argument("--name", help="the endpoint's name; by default the notebook's")
-    parser.add_argument("--target", default="local", metavar="T", help="where to deploy (default: local, this machine)")
+    parser.add_argument("--target", metavar="T", help="where to deploy (default: local, this machine)")
     parser.add_argument("--example", action="append", default=[], metavar="EXPR", dest="examples",
                         help="a golden call, such as 'predict(df.head(3))', or just its argument; can be repeated")
     parser.add_argument("--strict", action="store_true", help="treat every warning (stale cells, ...) as an error")
@@ -90,6 +90,11 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=read_batch, metavar="off|max=N",
                         help="how many calls that arrive together are answered together, where the golden calls prove "
                              "that it makes no difference (default: max=128)")
+    parser.add_argument("--base", metavar="IMAGE", help="docker: the image to build on (default: python:VERSION-slim)")
+    parser.add_argument("--memory", type=_read_size, metavar="SIZE",
+                        help="docker: memory of a container, such as 512MiB; by default what the proof suggests")
+    parser.add_argument("--cpus", type=float, metavar="N",
+                        help="docker: processors of a container; by default what the proof suggests")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -103,7 +108,7 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
                               strict=arguments.strict, unproven=arguments.unproven, gpu=arguments.gpu,
                               gpu_memory=arguments.gpu_memory)
-    return DeployOptions(captured, arguments.target, settings, _read_key(arguments.api_key))
+    return DeployOptions(captured, arguments.target or "local", settings, _read_key(arguments.api_key))
 
 
 def _read_size(text: str) -> int:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupyter_deploy.runtime
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.registry import data_dir
-from jupyter_deploy.runtime.manifest import Entry, Manifest, Parameter
+from jupyter_deploy.runtime.manifest import Entry, Hardware, Manifest, Parameter
 from jupyter_deploy.targets.local.control import LOCK
 from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
 from jupyter_deploy.targets.target import Deployment
@@ -38,9 +39,12 @@ def read(x: str) -> str:
 ENVIRONMENT = Environment("installed", sys.executable, (sysconfig.get_paths()["purelib"],))
 
 
-def make_bundle(folder: Path, version: str, *, source: str = SERVICE, environment: tuple[str, ...] = ()) -> Path:
+def make_bundle(folder: Path, version: str, *, source: str = SERVICE, environment: tuple[str, ...] = (),
+                hardware: Hardware | None = None, more: Mapping[str, str] | None = None) -> Path:
     bundle = folder / version
     bundle.mkdir(parents=True)
+    for name, text in (more or {}).items():
+        (bundle / name).write_text(text)
     (bundle / "service.py").write_text(source.format(version=version))
     shutil.copytree(Path(jupyter_deploy.runtime.__file__).parent, bundle / "runtime",
                     ignore=shutil.ignore_patterns("__pycache__"))
@@ -54,7 +58,7 @@ def make_bundle(folder: Path, version: str, *, source: str = SERVICE, environmen
         for name, kind in types.items() if f"def {name}" in source
     )
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    manifest = Manifest("tiny", python, entries, environment=environment, files=files)
+    manifest = Manifest("tiny", python, entries, environment=environment, hardware=hardware, files=files)
     (bundle / "bundle.json").write_bytes(manifest.dump())
     return bundle
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,13 +145,18 @@ def _explain(usage: Usage) -> str:
     return text
 
 
+def parse_usage(raw: Mapping[str, Any]) -> Usage:
+    """Read back what `Usage.dump` gave."""
+    return Usage(raw["calls"], raw["seconds"], raw["cpu"], raw["peak"], raw.get("gpu_memory"),
+                 tuple(Gpu(**gpu) for gpu in raw.get("gpus", ())))
+
+
 def describe_usage(raw: dict[str, Any]) -> list[str]:
     """Say in lines what was measured of a version, and what limits that suggests on this machine.
 
     `raw` is what `Usage.dump` gave.
     """
-    usage = Usage(raw["calls"], raw["seconds"], raw["cpu"], raw["peak"], raw.get("gpu_memory"),
-                  tuple(Gpu(**gpu) for gpu in raw.get("gpus", ())))
+    usage = parse_usage(raw)
     size = suggest_size(usage)
     limit = f"{size.memory >> 20} MiB and {size.cpus:g} processor" + "s" * (size.cpus != 1)
     limit += f", {size.gpu_memory >> 20} MiB of GPU memory" if size.gpu_memory else ""

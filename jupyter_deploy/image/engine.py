@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -24,8 +25,14 @@ class Engine:
 
     def __init__(self, client: Any, where: str) -> None:
         self._client = client
+        weakref.finalize(self, client.close)  # its sockets end with it
         self.where = where
         """The address of its socket."""
+
+    @property
+    def api(self) -> Any:
+        """The SDK's own client of the engine's interface."""
+        return self._client.api
 
     @property
     def machine(self) -> str:

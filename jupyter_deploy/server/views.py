@@ -25,7 +25,8 @@ from jupyter_deploy.registry import (
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.runtime.types import parameters_schema
 from jupyter_deploy.server.refusal import UnknownEndpoint
-from jupyter_deploy.targets.target import check_name, find_target, list_targets
+from jupyter_deploy.targets.deployments import find_target_of, find_targets
+from jupyter_deploy.targets.target import check_name, list_targets
 from jupyter_deploy.watch import describe_status, read_samples, snapshot
 
 WINDOW = 300
@@ -43,7 +44,7 @@ def describe_server() -> dict[str, Any]:
 def list_endpoints() -> list[dict[str, Any]]:
     """Give every endpoint of this machine with its figures of the last minutes."""
     now = time.time()
-    statuses = find_target(LOCAL).status()
+    statuses = [status for target in find_targets(None) for status in target.status()]
     with closing(open_registry(registry_path())) as registry:
         samples = {one.name: read_samples(registry, one.name, now - WINDOW, 1) for one in statuses}
     return [{**_summary(describe_status(one)), **_figures(samples[one.name], now)} for one in statuses]
@@ -83,7 +84,7 @@ def show_endpoint(name: str, since: float, resolution: int) -> dict[str, Any]:
     if resolution not in (1, 60, 900):
         raise UsageError(f"wanted a resolution of 1, 60 or 900 seconds, found {resolution}", where="resolution")
     record = find_record(name)
-    shown = snapshot(find_target(LOCAL), name, since, resolution=resolution).describe()
+    shown = snapshot(find_target_of(name, None), name, since, resolution=resolution).describe()
     return {**shown, "guarded": record.api_key_digest is not None}
 
 
@@ -102,13 +103,13 @@ def list_entries(name: str) -> dict[str, Any]:
 def read_logs(name: str, lines: int) -> list[dict[str, Any]]:
     """Give the last log records."""
     find_record(name)
-    return list(find_target(LOCAL).logs(name, lines=min(max(lines, 0), 1000)))
+    return list(find_target_of(name, None).logs(name, lines=min(max(lines, 0), 1000)))
 
 
 def act(name: str, action: str, version: str | None) -> dict[str, Any]:
     """Roll back, stop, start or delete, and give the endpoint as it is then."""
     find_record(name)
-    target = find_target(LOCAL)
+    target = find_target_of(name, None)
     match action:
         case "rollback":
             done = asdict(target.rollback(name, version))

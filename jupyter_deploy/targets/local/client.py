@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,12 +10,13 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from jupyter_deploy import __version__
-from jupyter_deploy.errors import TargetError
+from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.targets.local.control import LOCK, LOG, PROTOCOL, STARTING, decode, encode, restore_error
 
@@ -96,6 +98,17 @@ def connect(*, start: bool = True, replace: bool = False) -> Client | None:
     if client is None:
         raise TargetError("the supervisor of local deployments ended right after its start", where=str(data / LOG))
     return client
+
+
+def start_ahead() -> None:
+    """Start a supervisor in the background, if none runs; whatever is wrong is told when it is needed."""
+    def start() -> None:
+        with contextlib.suppress(DeployError):
+            client = connect()
+            if client is not None:
+                client.close()
+
+    threading.Thread(target=start, daemon=True).start()
 
 
 def stop_supervisor() -> None:

@@ -15,6 +15,7 @@ from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.leftovers import remove_leftovers
 from jupyter_deploy.registry import Connection, Record, find_deployment, list_deployments
 from jupyter_deploy.targets.local.control import PROTOCOL
+from jupyter_deploy.targets.local.forwards import Forwards
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, is_loopback
 from jupyter_deploy.targets.local.pool import Pool
@@ -55,19 +56,20 @@ class Supervisor:
         self._environ = environ
         self._services: dict[str, Service] = {}
         self._candidates: dict[str, Staged] = {}
+        self._forwards = Forwards(lambda name: Ledger(name, data, registry), self._taken_ports)
         self._tidied = time.monotonic()
         self._swept = -_SWEEP_SECONDS
         self._restoring: list[asyncio.Task[None]] = []
         self.operations: dict[str, Callable[[Message, object], Awaitable[Message]]] = {
             "hello": self._hello, "stage": self._stage, "apply": self._apply, "discard": self._discard,
             "status": self._status, "start": self._start, "stop": self._stop, "rollback": self._rollback,
-            "delete": self._delete,
+            "delete": self._delete, "forward": self._forward, "unforward": self._unforward,
         }
 
     @property
     def idle(self) -> bool:
         """Whether it holds nothing."""
-        return all(task.done() for task in self._restoring) and not any(
+        return all(task.done() for task in self._restoring) and self._forwards.idle and not any(
             service.pools or service.listener for service in self._services.values()
         )
 
@@ -77,6 +79,8 @@ class Supervisor:
         for record in list_deployments(self._registry):
             if record.target == "local" and record.wanted == "live":
                 self._restoring.append(asyncio.create_task(self._restore(record, slots)))
+            elif record.wanted == "live" and "ports" in record.limits:
+                self._restoring.append(asyncio.create_task(self._forwards.restore(record)))
 
     async def _restore(self, record: Record, slots: asyncio.Semaphore) -> None:
         service = self._service(record.name)
@@ -96,10 +100,12 @@ class Supervisor:
         now = time.monotonic()
         for service in self._services.values():
             service.check(now)
+        self._forwards.check()
         if now - self._tidied >= _TIDY_SECONDS:
             self._tidied = now
             for service in self._services.values():
                 service.ledger.tidy()
+            self._forwards.tidy()
             if now - self._swept >= _SWEEP_SECONDS:
                 self._swept = now
                 asyncio.get_running_loop().run_in_executor(None, remove_leftovers, self._data)
@@ -113,7 +119,7 @@ class Supervisor:
         """End all processes."""
         for task in self._restoring:
             task.cancel()
-        await asyncio.gather(*(service.end() for service in self._services.values()))
+        await asyncio.gather(*(service.end() for service in self._services.values()), self._forwards.end_all())
 
     async def _hello(self, _request: Message, _owner: object) -> Message:
         return {"version": jupyter_deploy.__version__, "protocol": PROTOCOL, "idle": self.idle}
@@ -155,6 +161,9 @@ class Supervisor:
 
     def _check_key(self, name: str, host: str | None, digest: str | None) -> None:
         known = find_deployment(self._registry, name)
+        if known is not None and known.target != "local":
+            raise TargetError(f"{name!r} is a deployment of the target {known.target!r}",
+                              advice=f"choose another --name, or delete that one: nbdeploy rm {name}")
         host = host or (known.host if known else LOOPBACK)
         if digest is None and not is_loopback(host):
             raise TargetError(f"{host} can be reached from other machines, and there is no API key",
@@ -166,7 +175,8 @@ class Supervisor:
     def _taken_ports(self, name: str) -> set[int]:
         recorded = {record.port for record in list_deployments(self._registry) if record.name != name}
         pools = [pool for service in self._services.values() for pool in service.pools]
-        return recorded | {pool.listener.port for pool in pools}
+        held = {port for other, port in self._forwards.ports.items() if other != name}
+        return recorded | held | {pool.listener.port for pool in pools}
 
     async def _apply(self, request: Message, _owner: object) -> Message:
         staged = self._take_candidate(request)
@@ -191,7 +201,8 @@ class Supervisor:
         return self._candidates.pop(request["candidate"])
 
     async def _status(self, _request: Message, _owner: object) -> Message:
-        return {"services": {name: service.describe() for name, service in self._services.items()}}
+        return {"services": {name: service.describe() for name, service in self._services.items()},
+                "forwards": self._forwards.describe()}
 
     async def _start(self, request: Message, _owner: object) -> Message:
         service = self._service(request["name"])
@@ -212,4 +223,14 @@ class Supervisor:
     async def _delete(self, request: Message, _owner: object) -> Message:
         await self._service(request["name"]).delete()
         self._services.pop(request["name"], None)
+        return {}
+
+    async def _forward(self, request: Message, _owner: object) -> Message:
+        self._check_port(request["name"], request["port"])
+        listener = await self._forwards.switch(request["name"], request["host"], request["port"], request["ports"],
+                                               request["api_key_digest"])
+        return {"url": listener.url, "port": listener.port}
+
+    async def _unforward(self, request: Message, _owner: object) -> Message:
+        await self._forwards.end(request["name"], request["seconds"])
         return {}

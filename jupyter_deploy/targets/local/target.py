@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.environment.carved import changed_distributions
-from jupyter_deploy.errors import BundleError, DeployError, TargetError, UsageError
+from jupyter_deploy.errors import BundleError, TargetError, UsageError
 from jupyter_deploy.registry import (
     Record,
-    VersionRecord,
     data_dir,
-    find_deployment,
-    list_deployments,
-    list_events,
-    list_versions,
+    find_version,
     open_registry,
     registry_path,
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
-from jupyter_deploy.targets.local.client import Client, connect
+from jupyter_deploy.targets.deployments import find_records, read_history
+from jupyter_deploy.targets.local.client import Client, connect, start_ahead
 from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url, is_loopback
 from jupyter_deploy.targets.local.logs import follow_log, read_log
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
-from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, Version, check_name
+from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, check_name
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ class LocalTarget:
 
     def prepare(self) -> None:
         """Start the supervisor in the background, if none runs: while the notebook is read, that costs nothing."""
-        threading.Thread(target=_start_ahead, daemon=True).start()
+        start_ahead()
 
     def stage(self, plan: Plan) -> Candidate:
         """Start the workers unseen by callers; they end with this process unless they are applied."""
@@ -183,12 +179,6 @@ class LocalTarget:
             client.request("delete", name=name)
 
 
-def _start_ahead() -> None:
-    # Whatever is wrong is told when the supervisor is needed.
-    with suppress(DeployError), _connect():
-        pass
-
-
 def _connect(*, replace: bool = False) -> Client:
     client = connect(replace=replace)
     if client is None:
@@ -204,21 +194,11 @@ def _read(bundle: Path) -> Manifest:
 
 
 def _records(name: str | None) -> list[Record]:
-    with closing(open_registry(registry_path())) as registry:
-        if name is None:
-            return [record for record in list_deployments(registry) if record.target == LocalTarget.name]
-        record = find_deployment(registry, check_name(name))
-        known = [record.name for record in list_deployments(registry)]
-    if record is None or record.target != LocalTarget.name:
-        raise TargetError(f"there is no local deployment {name!r}",
-                          advice=f"there are: {', '.join(known)}" if known else "there is none yet")
-    return [record]
+    return find_records(LocalTarget.name, name)
 
 
 def _describe(record: Record, held: dict[str, Any]) -> Status:
-    with closing(open_registry(registry_path())) as registry:
-        versions = list_versions(registry, record.name)
-        events = list_events(registry, record.name)
+    versions, events = read_history(record.name)
     state = held.get("state", "stopped")
     if state == "stopped" and record.wanted == "live":
         # A supervisor that has just started has not come to it yet.
@@ -226,17 +206,15 @@ def _describe(record: Record, held: dict[str, Any]) -> Status:
     return Status(
         record.name, record.target, state, build_url(record.host, record.port),
         record.version, held.get("workers", 0), record.workers, held.get("reason"),
-        tuple(Version(item.version, item.number, item.deployed_at, item.bundle, item.notebook, item.proof)
-              for item in versions),
-        tuple({"time": event.time, "kind": event.kind, "text": event.text} for event in events),
-        _warnings(record, versions),
+        versions, events, _warnings(record),
         {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
     )
 
 
-def _warnings(record: Record, versions: Sequence[VersionRecord]) -> tuple[str, ...]:
-    changed = [name for item in versions if item.version == record.version
-               for name in changed_distributions(Environment.parse(item.environment))]
+def _warnings(record: Record) -> tuple[str, ...]:
+    with closing(open_registry(registry_path())) as registry:
+        live = find_version(registry, record.name, record.version)
+    changed = changed_distributions(Environment.parse(live.environment)) if live is not None else ()
     text = ("changed in the notebook's environment since this version was proven, and a worker that starts anew runs "
             "on what is there now; deploy again to prove it")
     return (f"{', '.join(changed)}: {text}",) if changed else ()

@@ -1,0 +1,66 @@
+"""How a deployment runs in containers, and what is refused before anything is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from jupyter_deploy.errors import TargetError, UsageError
+from jupyter_deploy.registry import Record, list_deployments, open_registry, registry_path
+from jupyter_deploy.runtime.manifest import Manifest
+from jupyter_deploy.targets.local.listeners import LOOPBACK, bind_listener, is_loopback
+from jupyter_deploy.targets.local.spec import Limits
+from jupyter_deploy.targets.local.target import LocalOptions
+
+
+@dataclass(frozen=True)
+class DockerOptions(LocalOptions):
+    """How a deployment runs in containers; `workers` is the number of containers."""
+
+    base: str | None = None
+    """The image to build on; by default Python's own, slim."""
+    memory: int | None = None
+    """Bytes that one container may use; by default what its proof suggests."""
+    cpus: float | None = None
+    """Processors that one container may use; by default what its proof suggests."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a worker admits."""
+        return Limits(self.max_body, self.max_queue, self.timeout)
+
+
+def check_options(name: str, options: DockerOptions, known: Record | None) -> None:
+    """Refuse what could not be applied; `known` is what the registry has under the name (raises `DeployError`)."""
+    if known is not None and known.target != "docker":
+        raise TargetError(f"{name!r} is a deployment of the target {known.target!r}",
+                          advice=f"choose another --name, or delete that one: nbdeploy rm {name}")
+    host = options.host or (known.host if known else LOOPBACK)
+    if options.api_key is None and not is_loopback(host):
+        raise UsageError(f"{host} can be reached from other machines, and there is no API key", where="--host",
+                         advice="give one with --api-key, or listen on 127.0.0.1")
+    if options.api_key is None and known is not None and known.api_key_digest:
+        raise TargetError(f"the callers of {name!r} send an API key, and this deploy would do away with it",
+                          advice=f"give one with --api-key; to have none, first: nbdeploy rm {name}")
+    _check_port(name, host, options.port, known)
+
+
+def _check_port(name: str, host: str, port: int | None, known: Record | None) -> None:
+    with closing(open_registry(registry_path())) as registry:
+        owner = next((one.name for one in list_deployments(registry) if one.port == port and one.name != name), None)
+    if owner is not None:
+        raise TargetError(f"port {port} belongs to the deployment {owner!r}",
+                          advice=f"choose another --port, or delete that one: nbdeploy rm {owner}")
+    if port is not None and (known is None or known.port != port or known.host != host):
+        bind_listener(host, port).close()
+
+
+def find_variables(manifest: Manifest, given: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a container: what the service asks for, and no more (`UsageError` when it is not set)."""
+    found = {key: os.environ[key] for key in manifest.environment if key in os.environ} | dict(given)
+    if missing := [key for key in manifest.environment if key not in found]:
+        raise UsageError(f"the service reads the environment variable {missing[0]}, which is not set",
+                         advice=f"set os.environ[{missing[0]!r}] and deploy again")
+    return found

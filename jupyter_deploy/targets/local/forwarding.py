@@ -1,0 +1,194 @@
+"""Passing connections on: the supervisor holds a deployment's address, containers answer on private ports.
+
+A container engine publishes a port for one container, from its start to its end: the address of a deployment cannot
+go from one container to the next. So it stays here, and each new connection goes to the version that is live then.
+What is open stays where it is, until it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener
+
+CONNECT_SECONDS = 10.0
+"""How long a caller waits for a container that is being restarted."""
+_PAUSE = 0.05
+_QUIET_SECONDS = 0.3
+"""A connection on which nothing moved for so long, the last being an answer, has no request under way."""
+_LIMIT = 1 << 20
+"""Bytes that wait for a slow reader before the other side is paused."""
+
+
+class Forward:
+    """A deployment's listening socket, and the private ports that its connections go to."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.ports: tuple[int, ...] = ()
+        self._open: set[_Caller] = set()
+        self._server: asyncio.Server | None = None
+
+    async def switch(self, ports: Sequence[int]) -> None:
+        """Send new connections to `ports` from now on; begin to accept, if this is the first time."""
+        self.ports = tuple(ports)
+        if self._server is None:
+            self.listener.listen()
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(lambda: _Caller(self), sock=self.listener.socket)
+
+    async def close(self, seconds: float) -> None:
+        """Refuse callers from now on; let what is under way end for at most `seconds`, then end all connections."""
+        if self._server is not None:
+            self._server.close()
+        self.listener.close()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(one.busy for one in self._open):  # noqa: ASYNC110 - nobody tells of quiet
+            await asyncio.sleep(_PAUSE)
+        for one in list(self._open):
+            one.end()
+
+    def count(self, port: int) -> int:
+        """How many connections go to a port now."""
+        return sum(one.port == port for one in self._open)
+
+    def choose(self) -> int:
+        """Choose where the next connection goes: where the fewest are."""
+        return min(self.ports, key=self.count)
+
+    def add(self, caller: _Caller) -> None:
+        """Know of a connection."""
+        self._open.add(caller)
+
+    def drop(self, caller: _Caller) -> None:
+        """Forget a connection that has ended."""
+        self._open.discard(caller)
+
+
+class _Side(asyncio.Protocol):
+    """One side of a forwarded connection: what comes in here goes out at the other."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=_LIMIT)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        if self.other is not None and self.other.transport is not None and self.other.transport.can_write_eof():
+            with contextlib.suppress(OSError, RuntimeError):
+                self.other.transport.write_eof()
+        return True
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.close()
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None and not self.other.transport.is_closing():
+            self.other.transport.resume_reading()
+
+
+class _Caller(_Side):
+    """The caller's side."""
+
+    def __init__(self, forward: Forward) -> None:
+        super().__init__()
+        self.port = 0
+        self.asked = False
+        """The last bytes came from the caller: a request is under way."""
+        self.moved = time.monotonic()
+        self._forward = forward
+        self._connecting: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request may be under way."""
+        return self.asked or time.monotonic() - self.moved < _QUIET_SECONDS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        cast("asyncio.Transport", transport).pause_reading()
+        self._forward.add(self)
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + CONNECT_SECONDS
+        while self.transport is not None and not self.transport.is_closing():
+            self.port = self._forward.choose()
+            try:
+                _, side = await loop.create_connection(lambda: _Service(self), LOOPBACK, self.port)
+            except OSError:
+                if loop.time() > until:
+                    self.end()
+                    return
+                await asyncio.sleep(_PAUSE)
+                continue
+            self.other = side
+            if self.transport is None or self.transport.is_closing():
+                cast("asyncio.Transport", side.transport).close()
+            else:
+                self.transport.resume_reading()
+            return
+
+    def data_received(self, data: bytes) -> None:
+        self.asked, self.moved = True, time.monotonic()
+        super().data_received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._forward.drop(self)
+        super().connection_lost(error)
+        self.transport = None
+
+    def end(self) -> None:
+        """End the connection."""
+        if self.transport is not None:
+            self.transport.close()
+
+
+class _Service(_Side):
+    """The service's side."""
+
+    def __init__(self, caller: _Caller) -> None:
+        super().__init__()
+        self.other = caller
+        self._caller = caller
+
+    def data_received(self, data: bytes) -> None:
+        self._caller.asked, self._caller.moved = False, time.monotonic()
+        super().data_received(data)
+
+
+async def fetch(port: int, path: str, headers: dict[str, str], seconds: float) -> bytes:
+    """Get a page of the service on a private port (raises `OSError`, `asyncio.TimeoutError` or `ValueError`)."""
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        try:
+            lines = [f"GET {path} HTTP/1.1", "host: localhost", "connection: close",
+                     *(f"{key}: {value}" for key, value in headers.items())]
+            writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+            answer = await reader.read()
+        finally:
+            writer.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if head.split(b" ", 2)[1:2] != [b"200"]:
+            raise ValueError(f"{path} answered {head[:40]!r}")
+        return body
+
+    result: Any = await asyncio.wait_for(ask(), seconds)
+    return cast("bytes", result)

@@ -1,0 +1,47 @@
+"""Callers that keep a service busy and count what they get."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import contextmanager
+
+import httpx
+
+
+class Load:
+    """Callers that send one request after the other over connections that they keep."""
+
+    def __init__(self, url):
+        self.answers = []
+        self.failures = []
+        self._url = url
+        self._end = threading.Event()
+
+    def versions(self):
+        return Counter(answer["version"] for answer in list(self.answers))
+
+    def _call(self):
+        with httpx.Client(base_url=self._url) as client:
+            number = 0
+            while not self._end.is_set():
+                number += 1
+                try:
+                    response = client.post("/answer", json={"x": number})
+                    assert response.status_code == 200, response.text
+                    assert response.json()["x"] == number
+                    self.answers.append(response.json())
+                except Exception as error:
+                    self.failures.append(repr(error))
+
+    @contextmanager
+    def running(self, callers=4):
+        threads = [threading.Thread(target=self._call) for _ in range(callers)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._end.set()
+            for thread in threads:
+                thread.join()

@@ -1,0 +1,131 @@
+"""Deployments in containers of a real engine: takeover under load, limits, restarts, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+from callers import Load
+from tiny import wait_until
+from tiny_docker import Docker, inspect
+
+from jupyter_deploy.errors import DeployError, ServiceError, TargetError, UsageError
+from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
+from jupyter_deploy.runtime.manifest import Hardware
+from jupyter_deploy.targets.deployments import find_targets
+
+
+def test_no_request_is_lost_when_a_version_takes_over_and_is_rolled_back(docker: Docker) -> None:
+    first = docker.deploy("one")
+    with Load(first.url).running() as load:
+        wait_until(lambda: load.versions()["one"] > 50, 60)
+        second = docker.deploy("two")
+        assert second.url == first.url
+        wait_until(lambda: load.versions()["two"] > 50, 60)
+        assert docker.target.rollback("tiny").version == first.version
+        seen = load.versions()["one"]
+        wait_until(lambda: load.versions()["one"] > seen + 50, 60)
+    assert load.failures == []
+    (status,) = docker.target.status("tiny")
+    assert (status.state, status.target, status.version, status.workers) == ("live", "docker", first.version, 1)
+    assert [event["kind"] for event in status.events] == ["deployed", "deployed", "rolled-back"]
+    assert [item.version for item in status.versions] == [second.version, first.version]
+    wait_until(lambda: len(docker.containers()) == 1, 90)
+    assert {line["version"] for line in docker.target.logs("tiny")} == {first.version, second.version}
+    with open_registry(registry_path()) as registry:
+        assert sum(sample.requests for sample in list_samples(registry, "tiny", 0.0)) > 50
+    registry.close()
+
+
+def test_a_container_gets_the_limits_that_its_proof_suggests(docker: Docker) -> None:
+    docker.deploy("one", api_key="secret")
+    (container,) = docker.containers()
+    shown = inspect(container, "{{.HostConfig.Memory}} {{.HostConfig.CpuQuota}} {{.HostConfig.ReadonlyRootfs}} "
+                               "{{.HostConfig.RestartPolicy.Name}} {{.Config.User}} {{index .HostConfig.LogConfig.Config \"max-size\"}}")
+    assert shown == f"{192 << 20} 100000 true unless-stopped 65532:65532 16m"
+    assert inspect(container, "{{(index (index .NetworkSettings.Ports \"8080/tcp\") 0).HostIp}}") == "127.0.0.1"
+    (status,) = docker.target.status("tiny")
+    assert httpx.post(f"{status.url}/answer", json={"x": 1}).status_code == 401
+    assert httpx.post(f"{status.url}/answer", json={"x": 1}, headers={"X-API-Key": "secret"}).json()["x"] == 1
+    with pytest.raises(TargetError, match="would do away with it"):
+        docker.deploy("two")
+
+
+def test_a_container_that_dies_is_restarted_behind_the_same_address(docker: Docker) -> None:
+    url = docker.deploy("one").url
+    (container,) = docker.containers()
+    os.kill(int(inspect(container, "{{.State.Pid}}")), signal.SIGKILL)
+
+    def answers() -> bool:
+        try:
+            return httpx.post(f"{url}/answer", json={"x": 1}).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_until(lambda: inspect(container, "{{.RestartCount}}") == "1", 60)
+    wait_until(answers, 60)
+    assert docker.target.status("tiny")[0].details["restarts"] == 1
+
+
+def test_stop_answers_what_was_accepted_and_start_brings_it_back(docker: Docker) -> None:
+    url = docker.deploy("one").url
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/wait", json={"x": 2.0}, timeout=30).json()))
+    caller.start()
+    wait_until(lambda: "in_progress 1" in httpx.get(f"{url}/metrics").text, 30)
+    assert docker.target.stop("tiny").state == "stopped"
+    caller.join()
+    assert answers == [2.0]
+    assert docker.containers() == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+    assert docker.target.start("tiny")[0].state == "live"
+    assert httpx.post(f"{url}/answer", json={"x": 3}).json()["x"] == 3
+    assert [status.name for target in find_targets(None) for status in target.status()] == ["tiny"]
+    docker.target.delete("tiny")
+    assert docker.containers() == []
+    assert docker.target.status() == ()
+    assert not (data_dir() / "logs" / "tiny").exists()
+
+
+def test_a_gpu_that_the_engine_cannot_give_is_refused_in_a_sentence(docker: Docker) -> None:
+    with pytest.raises(TargetError, match=r"needs a GPU.*(device driver|nvidia)") as caught:
+        docker.stage("one", hardware=Hardware("needed"))
+    assert "--no-gpu" in str(caught.value.advice)
+    assert docker.containers() == []
+
+
+def test_a_service_that_does_not_start_leaves_nothing(docker: Docker) -> None:
+    with pytest.raises(ServiceError, match="broken on purpose"):
+        docker.stage("one", source="raise ValueError('broken on purpose')\ndef answer(x: int) -> int:\n    return x\n")
+    assert docker.containers() == []
+    assert docker.target.status() == ()
+
+
+def test_a_candidate_that_is_discarded_leaves_nothing(docker: Docker) -> None:
+    candidate = docker.stage("one")
+    assert httpx.post(f"{candidate.url}/answer", json={"x": 1}).json()["version"] == "one"
+    docker.target.discard(candidate)
+    assert docker.containers() == []
+    assert docker.target.status() == ()
+
+
+def test_a_name_and_a_port_belong_to_one_deployment(docker: Docker) -> None:
+    url = docker.deploy("one").url
+    with pytest.raises(TargetError, match="belongs to the deployment 'tiny'"):
+        docker.stage("one", name="other", port=int(url.rpartition(":")[2]))
+    with pytest.raises(UsageError, match="no API key"):
+        docker.plan("one", host="0.0.0.0")
+
+
+def test_without_an_engine_nothing_is_begun(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{docker.folder}/none.sock")
+    began = time.monotonic()
+    with pytest.raises(DeployError, match="no container engine answers"):
+        docker.stage("one")
+    assert time.monotonic() - began < 60
+    monkeypatch.undo()
