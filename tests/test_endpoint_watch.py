@@ -59,7 +59,7 @@ def test_a_look_at_an_endpoint_under_load(notebook: LiveNotebook) -> None:
         described = watch.look(since).describe()
         assert described["status"]["version"] == second["version"]
         assert [(one["number"], one["live"]) for one in described["status"]["versions"]] == [(2, True), (1, False)]
-        assert described["status"]["versions"][0]["proof"] == {"calls": 1, "equal": 1}
+        assert described["status"]["versions"][0]["proof"].items() >= {"calls": 1, "equal": 1}.items()
         assert json.loads(json.dumps(described)) == described
         later = watch.look(seen.samples[-1].time).samples
         assert not {one.time for one in later} & {one.time for one in seen.samples}

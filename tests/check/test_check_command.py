@@ -179,7 +179,9 @@ def test_an_interrupted_check_leaves_nothing(number: signal.Signals, tmp_path: P
     folder = tmp_path / "temporary"
     folder.mkdir()
     process = subprocess.Popen([sys.executable, "-m", "jupyter_deploy", "check", "hanging.ipynb"], cwd=tmp_path, text=True,
-                               stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(folder)})
+                               stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(folder)},
+                               # Where the tests run in the background, they were started with Ctrl-C ignored.
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     end = time.monotonic() + 120
     while not (tmp_path / "runs").exists():
         assert time.monotonic() < end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import cell_of
+from handmade import cell_of
 
 JSON = {"content-type": "application/json"}
 

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import entry
+from handmade import entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

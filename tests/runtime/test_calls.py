@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from conftest import COUNTING, ENTRIES, cell_of, write_bundle
+from handmade import COUNTING, ENTRIES, cell_of, write_bundle
 
 
 def test_thread_that_hangs(bundle, start_supervised):

@@ -6,7 +6,7 @@ import os
 
 import httpx
 import pytest
-from conftest import ENTRIES, SERVICE, write_bundle
+from handmade import ENTRIES, SERVICE, write_bundle
 
 SLOW = "import os, time\nwhile not os.path.exists(os.environ['NBDEPLOY_TEST_GO']):\n    time.sleep(0.01)\n"
 

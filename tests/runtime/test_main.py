@@ -8,7 +8,8 @@ import sys
 
 import httpx
 import pytest
-from conftest import ENTRIES, Worker, write_bundle
+from handmade import ENTRIES, write_bundle
+from workers import Worker
 
 SERVICE = '''\
 import json

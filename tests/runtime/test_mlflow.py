@@ -6,7 +6,7 @@ import signal
 
 import httpx
 import pytest
-from conftest import ENTRIES, write_bundle
+from handmade import ENTRIES, write_bundle
 
 INFER = [one for one in ENTRIES if one.name == "infer"]
 SPLIT = {"columns": ["income", "age"], "data": [[1000.0, 30], [2000.0, 60]]}

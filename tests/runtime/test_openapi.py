@@ -6,7 +6,7 @@ import warnings
 
 import httpx
 import pytest
-from conftest import ENTRIES, GOLDEN, write_bundle
+from handmade import ENTRIES, GOLDEN, write_bundle
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

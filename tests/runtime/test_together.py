@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ARRAY, FLOAT, entry, write_bundle
+from handmade import ARRAY, FLOAT, entry, write_bundle
 
 from jupyter_deploy.runtime.manifest import Parameter
 
@@ -55,9 +55,7 @@ GOLDEN = {
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conftest.GOLDEN", GOLDEN)
-        write_bundle(folder, service=SERVICE, entries=ENTRIES)
+    write_bundle(folder, service=SERVICE, entries=ENTRIES, golden=GOLDEN)
     return folder
 
 
@@ -170,10 +168,8 @@ def read_memory(pid: int) -> int:
 
 
 def test_a_batch_that_hangs(service, start_supervised, tmp_path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conftest.GOLDEN", GOLDEN)
-        slow = SERVICE.replace("time.sleep(0.02)", "time.sleep(60 if (rows[:, 0] == 99).any() else 0.02)")
-        write_bundle(tmp_path, service=slow, entries=ENTRIES)
+    slow = SERVICE.replace("time.sleep(0.02)", "time.sleep(60 if (rows[:, 0] == 99).any() else 0.02)")
+    write_bundle(tmp_path, service=slow, entries=ENTRIES, golden=GOLDEN)
     worker = start_supervised(tmp_path, "--timeout", "1.5")
     responses = asyncio.run(post_all(worker.url, "/root", [{"row": [99, 4]}] * 3))
     assert {response.status_code for response in responses} <= {504, 503}

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import entry
+from handmade import entry
 
 from jupyter_deploy.runtime.batches import ModelPlan, TablePlan
 from jupyter_deploy.runtime.counters import Counters

@@ -17,7 +17,7 @@ def install_target(site_folder, value):
 def test_the_local_target_is_found_as_any_other_is(site_folder):
     install_target(site_folder, "other_target:Other")
     (site_folder.path / "other_target.py").write_text("class Other:\n    name = 'other'\n")
-    assert list_targets() == ("local", "other")
+    assert list_targets() == ("docker", "local", "other")
     assert isinstance(find_target("local"), LocalTarget)
     assert find_target("other").name == "other"
 
@@ -25,7 +25,7 @@ def test_the_local_target_is_found_as_any_other_is(site_folder):
 def test_an_unknown_target_has_a_near_match():
     with pytest.raises(UsageError, match=r"no target 'loca'\n.*did you mean 'local'\?"):
         find_target("loca")
-    with pytest.raises(UsageError, match=r"no target 'xyz'\n.*the targets are: local"):
+    with pytest.raises(UsageError, match=r"no target 'xyz'\n.*the targets are: docker, local"):
         find_target("xyz")
 
 

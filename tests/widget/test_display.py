@@ -35,7 +35,7 @@ def test_the_panel_stands_beside_text_and_html(notebook: LiveNotebook) -> None:
     (panel,) = (one for one in opened if "picture" in one)
     assert shown[WIDGET]["model_id"] == panel["id"]
     assert panel["picture"]["status"]["name"] == "halves"
-    assert panel["picture"]["status"]["versions"][0]["proof"] == {"calls": 1, "equal": 1}
+    assert panel["picture"]["status"]["versions"][0]["proof"].items() >= {"calls": 1, "equal": 1}.items()
     assert "export default" in panel["_esm"]
     assert ".nbdeploy-panel" in panel["_css"]
     for source in ("e.metrics()", "%deploy --metrics halves", "%deploy --start halves"):

@@ -66,7 +66,7 @@ def test_a_request_that_makes_no_sense_does_not_end_it(local):
     with connect() as one:
         with pytest.raises(TargetError, match="failed: KeyError"):
             one.request("fly")
-        assert one.request("status") == {"services": {}}
+        assert one.request("status") == {"services": {}, "forwards": {}}
 
 
 def test_stopping_it_leaves_no_process_and_the_next_one_brings_everything_back(local, until):
