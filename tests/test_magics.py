@@ -220,6 +220,34 @@ def test_two_captures_of_one_notebook_are_one_version(notebook: LiveNotebook) ->
         other.close()
 
 
+def test_golden_calls_leave_the_notebook_as_it_was(notebook: LiveNotebook) -> None:
+    notebook.run(
+        "%load_ext jupyter_deploy",
+        "import numpy as np\nn = 0; log = []; seen = {}; total = np.zeros(2)\n"
+        "class Counter:\n    calls = 0\ncounter = Counter()",
+        "def predict(x: int):\n    global n\n    n += 1; log.append(x); seen[x] = n; total[0] += x; counter.calls += 1\n    return [n, len(log)]",
+        "predict(5)",
+    )
+    before = "[n, log, seen, total.tolist(), counter.calls, id(log)]"
+    was = notebook.value(before)
+    assert was[:5] == [1, [5], {"5": 1}, [5.0, 0.0], 1]
+    notebook.run("%deploy predict --dry-run")
+    assert notebook.value(before) == was
+    done = notebook.deploy("predict --name counting --example 'predict(6)'")
+    assert (done["calls"], done["equal"]) == (2, 2)
+    assert notebook.value(before) == was
+
+
+def test_every_example_is_a_golden_call(notebook: LiveNotebook) -> None:
+    notebook.run("from sklearn.dummy import DummyClassifier\nmodel = DummyClassifier().fit([[0.0]] * 3, [1, 1, 2])")
+    examples = " ".join(f"--example {number}" for number in range(12))
+    notebook.run("def predict_one(x: int):\n    return x")
+    assert notebook.deploy(f"predict_one --name many {examples}")["calls"] == 12
+    # Each of the model's two routes also gets what it was fitted on.
+    assert notebook.deploy("model --name both --example '[[1.0]]'")["calls"] == 4
+    assert notebook.deploy("model --name one --example 'model.predict([[1.0]])'")["calls"] == 3
+
+
 def test_an_interrupt_leaves_nothing_behind(notebook: LiveNotebook) -> None:
     notebook.run("%load_ext jupyter_deploy", "import time\ndef predict(x):\n    time.sleep(60)\n    return x")
     timer = threading.Timer(2, os.kill, (notebook.manager.provisioner.pid, signal.SIGINT))

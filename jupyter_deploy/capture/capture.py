@@ -7,6 +7,7 @@ import difflib
 import inspect
 import re
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from jupyter_deploy.capture.bindings import Bindings
 from jupyter_deploy.capture.emission import emit
+from jupyter_deploy.capture.files import watch_files
 from jupyter_deploy.capture.golden import (
     CallSite,
     GoldenAnswer,
@@ -27,6 +29,7 @@ from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.models import is_model, model_entries
 from jupyter_deploy.capture.modules import LocalModules, collect_local
 from jupyter_deploy.capture.recorder import Recorder
+from jupyter_deploy.capture.restoration import restored
 from jupyter_deploy.capture.schema import infer_parameters, infer_returns, positional_names
 from jupyter_deploy.capture.slice import Finding, Slice
 from jupyter_deploy.capture.stale import find_stale, match_cells
@@ -85,9 +88,12 @@ class _Target:
 
     route: str
     function: str
+    call: str
+    """What the notebook calls it: `predict`, `model.predict`."""
     live: Callable[..., Any]
-    text: str | None
-    sites: tuple[CallSite, ...]
+    text: str | None = None
+    """Its source, where it is generated."""
+    sites: tuple[CallSite, ...] = ()
 
 
 def capture(
@@ -111,11 +117,14 @@ def capture(
     walk = Walk(kernel, bindings, skipped=frozenset(cell.count for cell in roles.get("skip", ())))
     setup = _walk_cells(walk, roles)
     for target in targets:
-        if target.text is None:
-            walk.add_entry(target.function)
-        else:
+        if target.text is not None:
             walk.add_code(target.function, target.text, target.function)
-    entries, golden, findings = _ask_entries(kernel, options, targets, roles, recorder, walk)
+        elif target.call != target.function:
+            walk.add_method(target.function, target.live)
+        else:
+            walk.add_entry(target.function)
+    with restored(kernel.names, set().union(*(walk.changed_by(target.function) for target in targets))):
+        entries, golden, findings = _ask_entries(kernel, options, targets, roles, recorder, walk)
     code = walk.slice()
     name = options.name or _default_name(kernel, targets)
     text, spans = emit(code, title=f"{name}: {', '.join(entry.name for entry in entries)}, captured from a notebook.")
@@ -185,6 +194,9 @@ def _find_targets(
 
 
 def _targets_of(name: str, kernel: Kernel) -> list[_Target]:
+    owner, _, method = name.rpartition(".")
+    if owner in kernel.names:
+        return [_method_target(owner, method, kernel)]
     if name not in kernel.names:
         known = [key for key, value in kernel.names.items() if callable(value) and not key.startswith("_")]
         near = difflib.get_close_matches(name, known, n=1)
@@ -195,15 +207,34 @@ def _targets_of(name: str, kernel: Kernel) -> list[_Target]:
     value = kernel.names[name]
     if is_model(value):
         return [
-            _Target(entry.route, entry.function, entry.live, entry.text, entry.examples)
+            _Target(entry.route, entry.function, entry.call, entry.live, entry.text, entry.examples)
             for entry in model_entries(name, kernel)
         ]
     if callable(value) and not isinstance(value, type):
-        return [_Target(name, name, value, None, ())]
+        return [_Target(name, name, name, value)]
     raise CaptureError(
         f"{name} ({type(value).__name__}) is neither a function nor a model with a predict method",
         advice="deploy a function that uses it",
     )
+
+
+def _method_target(owner: str, method: str, kernel: Kernel) -> _Target:
+    """Serve a method of an object of the notebook: `%deploy predictor.predict`."""
+    value = kernel.names[owner]
+    live = getattr(value, method, None)
+    own = isinstance(live, types.MethodType) and live.__module__ == "__main__"
+    for entry in model_entries(owner, kernel) if is_model(value) and not own else ():
+        if entry.route == method:
+            return _Target(entry.route, entry.function, entry.call, entry.live, entry.text, entry.examples)
+    if not isinstance(live, types.MethodType):
+        known = [key for key in dir(value) if not key.startswith("_") and callable(getattr(value, key, None))]
+        near = difflib.get_close_matches(method, known, n=1)
+        raise CaptureError(
+            f"{owner} ({type(value).__name__}) has no method {method}",
+            advice=f"did you mean {owner}.{near[0]}?" if near else "deploy a function that uses it",
+        )
+    function = method if method not in kernel.names else f"_{method}_of_{owner}"
+    return _Target(method, function, f"{owner}.{method}", live)
 
 
 def _entries_of_cells(cells: Sequence[ExecutedCell], bindings: Bindings) -> Iterator[str]:
@@ -235,22 +266,24 @@ def _ask_entries(
     recorder: Recorder | None,
     walk: Walk,
 ) -> tuple[tuple[Entry, ...], tuple[tuple[str, GoldenAnswer], ...], list[Finding]]:
-    by_name = {target.route: target.live for target in targets}
+    calls = {target.call: target.route for target in targets}
     asked: dict[str, list[CallSite]] = {target.route: [] for target in targets}
     for example in options.examples:
-        route, site = parse_example(example, by_name, kernel.names)
-        asked[route].append(site)
+        for route, site in parse_example(example, calls, kernel.names):
+            asked[route].append(site)
     entries, golden, findings = [], [], []
     for target in targets:
-        sites = select(target.live, [*asked[target.route], *_sites(target, kernel, roles, recorder)])
+        sites = select(target.live, asked[target.route], _sites(target, kernel, roles, recorder))
         if not sites and not options.unproven:
             raise CaptureError(
-                f"{target.route} has no golden call: no cell calls it with arguments that can be evaluated again",
-                advice=f"call it in a cell, or add --example '{target.route}{_call_form(target.live)}'; "
+                f"{target.call} has no golden call: no cell calls it with arguments that can be evaluated again",
+                advice=f"call it in a cell, or add --example '{target.call}{_call_form(target.live)}'; "
                 "--unproven deploys without proof",
             )
         parameters = infer_parameters(target.live, [(site.args, site.kwargs) for site in sites])
-        answers, left_out = ask_all(target.live, parameters, sites)
+        with watch_files() as opened:
+            answers, left_out = ask_all(target.live, parameters, sites)
+        walk.add_files(opened, target.route)
         if sites and not answers and not options.unproven:
             raise CaptureError(
                 f"no golden call of {target.route} succeeds in the notebook: {left_out[0]}",
@@ -291,12 +324,12 @@ def _sites(
     target: _Target, kernel: Kernel, roles: Mapping[Role, Sequence[ExecutedCell]], recorder: Recorder | None
 ) -> Iterator[CallSite]:
     """Where golden calls come from, the most telling first: example cells, recorded calls, calls in other cells."""
-    yield from find_calls(target.route, roles.get("example", ()), kernel.names)
+    yield from find_calls(target.call, roles.get("example", ()), kernel.names)
     if recorder is not None:
         yield from recorded_calls(recorder.calls_of(target.live))
     yield from target.sites
     if target.text is None:
-        yield from find_calls(target.route, kernel.cells, kernel.names)
+        yield from find_calls(target.call, kernel.cells, kernel.names)
 
 
 def _call_form(function: Callable[..., Any]) -> str:

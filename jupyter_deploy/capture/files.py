@@ -1,9 +1,13 @@
-"""Relative data files that the code names."""
+"""Data files beside the notebook: those that the code names, and those that a golden call reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from jupyter_deploy.capture.slice import Finding
 
@@ -42,3 +46,37 @@ def find_files(texts: Iterable[str], folder: Path, user: str) -> tuple[dict[str,
         else:
             found[Path(text).as_posix()] = path.read_bytes()
     return found, findings
+
+
+_watching: list[set[Path]] = []
+"""Where the files that are opened now are noted; Python has no way to take an audit hook away again."""
+
+
+@contextmanager
+def watch_files() -> Iterator[set[Path]]:
+    """Note the files that this process opens for reading, other than code and what is installed."""
+    if not _hook_added:
+        sys.addaudithook(_note)
+        _hook_added.append(True)
+    opened: set[Path] = set()
+    _watching.append(opened)
+    try:
+        yield opened
+    finally:
+        _watching.remove(opened)
+
+
+_hook_added: list[bool] = []
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watching or event != "open":
+        return
+    name, mode, flags = arguments
+    reads = mode.startswith("r") if isinstance(mode, str) else flags & os.O_ACCMODE == os.O_RDONLY
+    if not reads or not isinstance(name, (str, bytes, os.PathLike)):
+        return
+    path = Path(os.path.abspath(os.fsdecode(name)))  # noqa: PTH100 - links stay as the code names them
+    if path.suffix not in _CODE and "site-packages" not in path.parts and not path.is_relative_to(sys.prefix):
+        for opened in _watching:
+            opened.add(path)

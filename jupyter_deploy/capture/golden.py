@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from jupyter_deploy.capture.expressions import calls_in, evaluate, evaluate_arguments, fits_in, is_safe
@@ -83,10 +84,13 @@ def recorded_calls(calls: Sequence[RecordedCall]) -> list[CallSite]:
     return [CallSite(call.args, call.kwargs, f"cell [{call.count}]") for call in reversed(calls)]
 
 
-def parse_example(
-    text: str, entries: Mapping[str, Callable[..., Any]], names: Mapping[str, Any]
-) -> tuple[str, CallSite]:
-    """Read `--example EXPR`: a call of an entry, or the one argument of the only entry.
+def parse_example(text: str, calls: Mapping[str, str], names: Mapping[str, Any]) -> Iterator[tuple[str, CallSite]]:
+    """Read `--example EXPR`: a call of an entry, or the one argument of the only entry or of the only model's entries.
+
+    Parameters
+    ----------
+    calls
+        Entries by what the notebook calls them: `predict`, or `model.predict`.
 
     Raises
     ------
@@ -94,23 +98,29 @@ def parse_example(
         When the expression cannot be read or evaluated.
 
     """
+    source = f"--example {text}"
     try:
         node = ast.parse(text, mode="eval").body
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in entries:
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        entry = calls.get(called, called if called not in names else None)
+        if isinstance(node, ast.Call) and entry in calls.values():
             args, kwargs = evaluate_arguments(node, names)
-            return node.func.id, CallSite(args, kwargs, f"--example {text}")
+            yield str(entry), CallSite(args, kwargs, source)
+            return
         value = evaluate(node, names)
     except Exception as error:
         raise CaptureError(
-            f"--example {text}: {type(error).__name__}: {error}",
-            advice=f"write a call such as {next(iter(entries))}(...), or its argument",
+            f"{source}: {type(error).__name__}: {error}",
+            advice=f"write a call such as {next(iter(calls))}(...), or its argument",
         ) from error
-    if len(entries) > 1:
+    owners = {call.rpartition(".")[0] or call for call in calls}
+    if len(owners) > 1:
         raise CaptureError(
-            f"--example {text}: which entry is it for?",
-            advice=f"write a call: {' or '.join(f'{name}({text})' for name in entries)}",
+            f"{source}: which entry is it for?",
+            advice=f"write a call: {' or '.join(f'{call}({text})' for call in calls)}",
         )
-    return next(iter(entries)), CallSite((value,), {}, f"--example {text}")
+    for entry in calls.values():
+        yield entry, CallSite((value,), {}, source)
 
 
 def shorten(site: CallSite) -> CallSite:
@@ -141,17 +151,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) or getattr(value, "shape", None) == ()
 
 
-def select(function: Callable[..., Any], sites: Sequence[CallSite]) -> list[CallSite]:
-    """Keep the sites that fit the function's signature, each call once, at most `MOST`."""
+def select(
+    function: Callable[..., Any], asked: Sequence[CallSite], found: Iterable[CallSite] = ()
+) -> list[CallSite]:
+    """Keep each call once: all that were asked for, and of those found in cells so many that there are `MOST`."""
     chosen: list[CallSite] = []
     seen: set[str] = set()
-    for site in map(shorten, sites):
+    for number, site in enumerate(map(shorten, chain(asked, found))):
         try:
             arguments = bind_call(function, site.args, site.kwargs)
             key = json.dumps({name: to_json(value) for name, value in arguments.items()}, sort_keys=True)
         except (CaptureError, CannotEncode):
             key = site.source
-        if key not in seen and len(chosen) < MOST:
+        if key not in seen and (number < len(asked) or len(chosen) < MOST):
             seen.add(key)
             chosen.append(site)
     return chosen

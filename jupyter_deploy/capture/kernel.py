@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class ExecutedCell:
 class Kernel:
     """A reading of a live kernel: its names are the live objects, its history is what ran."""
 
-    names: Mapping[str, Any]
+    names: MutableMapping[str, Any]
     """The notebook's globals."""
     cells: tuple[ExecutedCell, ...]
     """Every executed cell, in the order of execution."""

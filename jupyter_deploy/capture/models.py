@@ -20,6 +20,8 @@ class ModelEntry:
     function: str
     text: str
     """Source of the function for the slice."""
+    call: str
+    """What the notebook calls it: `model.predict`."""
     live: Callable[..., Any]
     """The same function over the live model."""
     examples: tuple[CallSite, ...]
@@ -67,7 +69,7 @@ def _entry(name: str, route: str, body: str, callees: tuple[str, ...], kernel: K
     text = f'def {function}(data):\n    """{doc}"""\n{body.format(name=name)}'
     namespace: dict[str, Any] = {name: kernel.names[name], "__name__": "__main__"}
     exec(compile(text, "<model entry>", "exec"), namespace)  # noqa: S102 - source written four lines above
-    return ModelEntry(route, function, text, namespace[function], tuple(_examples(name, callees, kernel)))
+    return ModelEntry(route, function, text, callees[0], namespace[function], tuple(_examples(name, callees, kernel)))
 
 
 def _examples(name: str, callees: tuple[str, ...], kernel: Kernel) -> Iterator[CallSite]:

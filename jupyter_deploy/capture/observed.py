@@ -9,6 +9,7 @@ import math
 import sys
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from jupyter_deploy.runtime.manifest import TypeSpec
@@ -98,10 +99,12 @@ def _admit_fractions(spec: TypeSpec) -> TypeSpec:
 def join(specs: Sequence[TypeSpec]) -> TypeSpec:
     """Give the type that admits what each of some types admits; an integer among floats stays one."""
     unique: list[TypeSpec] = []
-    for spec in specs:
+    for spec in chain.from_iterable(map(_members, specs)):
         unique += [spec] if spec not in unique else []
     if ANY in unique:
         return ANY
+    if any(spec["kind"] == "optional" for spec in specs):
+        return make_optional(join(unique))
     floats = [spec for spec in unique if spec["kind"] == "float"]
     if floats and len(floats) + ({"kind": "int"} in unique) > 1:
         merged: TypeSpec = {"kind": "float"}
@@ -112,6 +115,16 @@ def join(specs: Sequence[TypeSpec]) -> TypeSpec:
         unique = [spec for spec in unique if spec["kind"] not in ("int", "float")] + [merged]
     unique.sort(key=lambda spec: (_ORDER.index(spec["kind"]), _dtype_order(spec)))
     return unique[0] if len(unique) == 1 else {"kind": "union", "of": unique}
+
+
+def _members(spec: TypeSpec) -> list[TypeSpec]:
+    """Give the types that a type consists of, for a union in a union is one union."""
+    match spec:
+        case {"kind": "optional", "of": inner}:
+            return _members(inner)
+        case {"kind": "union", "of": members}:
+            return [one for member in members for one in _members(member)]
+    return [spec]
 
 
 def _dtype_order(spec: TypeSpec) -> tuple[int, str]:

@@ -27,6 +27,24 @@ def find_recreation(binding: Binding | None, names: Mapping[str, Any]) -> ast.As
     return None
 
 
+def find_beginning(binding: Binding | None) -> ast.Assign | ast.AnnAssign | None:
+    """Give the assignment that made a value which later lines fill: an empty container, a call with plain arguments."""
+    match None if binding is None else binding.statement:
+        case ast.Assign(value=value) | ast.AnnAssign(value=value) as statement if _is_empty(value):
+            return statement
+    return None
+
+
+def _is_empty(node: ast.expr | None) -> bool:
+    match node:
+        case ast.Dict(keys=[]) | ast.List(elts=[]):
+            return True
+        case ast.Call(args=positional, keywords=named):
+            arguments = [*positional, *(keyword.value for keyword in named)]
+            return all(isinstance(argument, (ast.Constant, ast.Name)) for argument in arguments)
+    return False
+
+
 def _is_library_call(node: ast.expr, names: Mapping[str, Any]) -> bool:
     if not isinstance(node, ast.Call):
         return False

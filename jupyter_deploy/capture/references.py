@@ -6,12 +6,15 @@ Bytecode, not text: it knows which names are local, which are free and which are
 from __future__ import annotations
 
 import ast
+import dataclasses
 import dis
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from types import CodeType
 
 _STORES = frozenset({"STORE_NAME", "STORE_GLOBAL"})
+_QUERIED = re.compile(r"@(\w+)")
 _LOADS_GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_CLASSDEREF"})
 
 
@@ -38,6 +41,13 @@ class References:
     def names(self) -> frozenset[str]:
         """All global names it reads."""
         return self.now | self.later
+
+    def with_queried(self, known: Container[str]) -> References:
+        """Add the names that pandas looks up in text: `frame.query("price > @limit")`."""
+        if not any(use.rpartition(".")[2] in ("query", "eval") for use in self.attributes):
+            return self
+        queried = {name for text in self.texts for name in _QUERIED.findall(text) if name in known}
+        return dataclasses.replace(self, later=self.later | queried)
 
 
 def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import pickle
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -196,7 +197,31 @@ def _reduce_tensor(tensor: Any) -> Any:
     return runtime_state.rebuild_tensor, arguments
 
 
-class _RecordingUnpickler(pickle.Unpickler):
+class _SetsInOrder(_Pickler):
+    """Pickles sets with their elements in order: how a set lies in memory differs from process to process."""
+
+    def __init__(self, file: io.BytesIO, name_of: NameOf, buffers: list[memoryview]) -> None:
+        super().__init__(file, name_of, buffers)
+        self._sets: dict[int, tuple[int, Any]] = {}
+
+    def persistent_id(self, value: Any) -> Any:
+        if type(value) not in (set, frozenset):
+            return None
+        if id(value) in self._sets:
+            return (self._sets[id(value)][0],)
+        number = len(self._sets)
+        self._sets[id(value)] = number, value  # held, so that no other object gets its id
+        return number, type(value).__name__, _in_order(value)
+
+
+def _in_order(elements: Any) -> list[Any]:
+    try:
+        return sorted(elements)
+    except TypeError:
+        return sorted(elements, key=lambda element: (type_name(element), repr(element)))
+
+
+class _RecordingUnpickler(runtime_state.SetUnpickler):
     """Loads a pickle once to learn which globals it looks up: that list is all the service will admit."""
 
     def __init__(self, file: io.BytesIO, buffers: list[memoryview], resolve: Callable[[str], Any]) -> None:
@@ -215,7 +240,21 @@ class _RecordingUnpickler(pickle.Unpickler):
         return found
 
 
+_SETS = re.compile(rb"[\x8f\x91]")
+"""The opcodes of sets; also found by chance in other data, which then is written again for nothing."""
+
+
 def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
+    written = _write_pickle_with(_Pickler, value, name_of)
+    if not _SETS.search(written.files[".pkl"]):
+        return written
+    try:
+        return _write_pickle_with(_SetsInOrder, value, name_of)
+    except CaptureError:
+        return written  # a set with an element that refers back to it has no order to be written in
+
+
+def _write_pickle_with(make: type[_Pickler], value: Any, name_of: NameOf) -> StateValue:
     file = io.BytesIO()
     buffers: list[memoryview] = []
     resolved: dict[str, object] = {}
@@ -226,7 +265,7 @@ def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
             resolved[name] = target
         return name
 
-    pickler = _Pickler(file, remember, buffers)
+    pickler = make(file, remember, buffers)
     try:
         pickler.dump(value)
     except CaptureError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import difflib
 import os
 import types
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from jupyter_deploy.capture.files import find_files
 from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
-from jupyter_deploy.capture.recreation import find_alias, find_recreation
+from jupyter_deploy.capture.recreation import find_alias, find_beginning, find_recreation
 from jupyter_deploy.capture.references import References, references_of
+from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
 from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_pieces
 from jupyter_deploy.capture.state import StateValue, serialise, type_name
@@ -84,6 +86,18 @@ class Walk:
         self._first.append(name)
         self._drain()
 
+    def add_method(self, name: str, method: Callable[..., Any]) -> None:
+        """Start from a method of an object of the notebook, under a name of its own."""
+        self._require_value(name, method, name, "")
+        self._first.append(name)
+        self._drain()
+
+    def add_files(self, paths: Iterable[Path], user: str) -> None:
+        """Take along the files beside the notebook that a golden call has read, however the code named them."""
+        folder = self._kernel.folder.resolve()
+        inside = [path.relative_to(folder) for path in paths if path.is_relative_to(folder)]
+        self._bundle_files([path.as_posix() for path in inside if not any(part[0] == "." for part in path.parts)], user)
+
     def add_code(self, name: str, text: str, reason: str) -> None:
         """Include source of our own making, such as the entry that serves a model object."""
         node = ast.parse(text).body[0]
@@ -108,7 +122,7 @@ class Walk:
             body = "\n".join(["    " + line if line else "" for line in text.splitlines()])
             outer = f"    global {', '.join(bound)}\n" if bound else ""
             text = f"def {function}():\n{outer}{body or '    pass'}"
-        references = [references_of(node) for node in cell.tree.body]
+        references = [references_of(node).with_queried(self._kernel.names) for node in cell.tree.body]
         line = cell.tree.body[0].lineno - (2 if function and bound else 1 if function else 0) if cell.tree.body else 1
         self._seen.add(name)
         for one in references:
@@ -125,6 +139,7 @@ class Walk:
 
     def slice(self) -> Slice:
         """Give what was collected."""
+        self._refill_registries()
         uses = submodule_pieces(dict(self._pieces), self._kernel.names, self._bindings.imported_modules, self._dotted)
         for module, piece in uses:
             self._add_import(module, piece)
@@ -137,6 +152,24 @@ class Walk:
             dict(sorted(self._data.items())),
             tuple(self._findings),
         )
+
+    def _refill_registries(self) -> None:
+        """Let what definitions fill while they are imported begin as the notebook's line made it."""
+        for name in find_registries(self._pieces, self._changed):
+            piece, binding = self._pieces[name], self._bindings.last(name)
+            statement = find_beginning(binding)
+            if binding is None or statement is None:
+                raise CaptureError(
+                    f"{name} holds definitions that need {name} themselves while they are made ({piece.reason})",
+                    where=binding.where if binding else None,
+                    advice=f"make {name} in a line of its own, such as {name} = {{}}, before what is put into it",
+                )
+            del self._state[name]
+            held = piece.now - {"_load_state"}
+            self._repeat(name, statement, binding, piece.reason)
+            self._drain()
+            made = self._pieces[name]
+            self._pieces[name] = dataclasses.replace(made, later=made.later | held)
 
     def changed_by(self, entry: str) -> frozenset[str]:
         """Name the values that calling `entry` may change: what it and all it calls store into."""
@@ -261,6 +294,7 @@ class Walk:
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
         self._seen.add(piece.name)
+        references = references.with_queried(self._kernel.names)
         self._follow(piece.name, piece.reason, references, supplied, cell)
         known = self._resolve(references.names - supplied)
         self._pieces[piece.name] = Piece(
@@ -407,7 +441,7 @@ class Walk:
         """Environment variables that stand for secrets, with their values: for this machine's memory only."""
         return dict(self._environment)
 
-    def _repeat(self, name: str, statement: ast.Assign, binding: Binding, reason: str) -> None:
+    def _repeat(self, name: str, statement: ast.stmt, binding: Binding, reason: str) -> None:
         text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
         piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line)
         self._add(piece, references_of(statement), frozenset(), binding.cell)

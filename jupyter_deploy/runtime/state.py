@@ -101,7 +101,23 @@ _READERS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-class Unpickler(pickle.Unpickler):
+class SetUnpickler(pickle.Unpickler):
+    """Reads sets that were written in order, each under a number: `(number, "set", elements)`, then `(number,)`."""
+
+    def __init__(self, file: Any, *, buffers: list[memoryview]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._sets: dict[int, Any] = {}
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Give a set (raises `KeyError` when an element refers to the set that it is in)."""
+        number, *described = pid
+        if described:
+            kind, elements = described
+            self._sets[number] = frozenset(elements) if kind == "frozenset" else set(elements)
+        return self._sets[number]
+
+
+class Unpickler(SetUnpickler):
     """Unpickles a state item and admits only the globals its manifest entry lists."""
 
     def __init__(self, file: Any, item: StateItem, *, buffers: list[memoryview]) -> None:

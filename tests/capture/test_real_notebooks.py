@@ -468,6 +468,89 @@ CASES = [
         has=("'mine'",),
     ),
     Case(
+        "a registry that a decorator fills",
+        (
+            "REG = {}\ndef register(f):\n    REG[f.__name__] = f\n    return f",
+            "@register\ndef square(x):\n    return x * x\n@register\ndef cube(x):\n    return x ** 3",
+            "def predict(x: float, how: str = 'square'):\n    return REG[how](x)",
+            "predict(2.0); predict(2.0, 'cube')",
+        ),
+        has=("REG = {}", "@register\ndef square"),
+    ),
+    Case(
+        "a registry that a decorator with arguments fills with classes",
+        (
+            "MODELS: dict = dict()\ndef register(name):\n    def keep(cls):\n        MODELS[name] = cls\n        return cls\n    return keep",
+            "@register('double')\nclass Double:\n    def run(self, x):\n        return 2 * x",
+            "def predict(x):\n    return MODELS['double']().run(x)",
+            "predict(4)",
+        ),
+    ),
+    Case(
+        "a registry that subclasses fill",
+        (
+            "MODELS = {}\nclass Base:\n    def __init_subclass__(cls):\n        MODELS[cls.__name__] = cls",
+            "class Half(Base):\n    def run(self, x):\n        return x / 2",
+            "def predict(x):\n    return MODELS['Half']().run(x)",
+            "predict(4)",
+        ),
+    ),
+    Case(
+        "a registry object whose method is the decorator",
+        (
+            "class Registry:\n    def __init__(self):\n        self.items = {}\n    def add(self, f):\n        self.items[f.__name__] = f\n        return f\nsteps = Registry()",
+            "@steps.add\ndef trim(text):\n    return text.strip()",
+            "def predict(text):\n    return [f(text) for f in steps.items.values()]",
+            "predict(' a ')",
+        ),
+        has=("steps = Registry()",),
+    ),
+    Case(
+        "a class whose method reads a model of that class",
+        (
+            "class Scale:\n    def __init__(self, by):\n        self.by = by\n    def apply(self, x):\n        return x * self.by + (best.by if self is not best else 0)",
+            "best = Scale(3)",
+            "def predict(x):\n    return best.apply(x) + Scale(2).apply(x)",
+            "predict(1)",
+        ),
+    ),
+    Case(
+        "arrays of one and of two dimensions, or none",
+        (
+            "import numpy as np\nfrom typing import Optional\ndef predict(rows: Optional[np.ndarray]):\n    return 0 if rows is None else rows.sum()",
+            "predict(np.ones((2, 2))); predict(np.ones(3)); predict(None)",
+        ),
+    ),
+    Case(
+        "files whose names are put together",
+        (
+            "import json, os\nfrom pathlib import Path\nDATA = Path('tables')",
+            "def rates():\n    return json.loads((DATA / 'rates.json').read_text())",
+            "def predict(x):\n    with open(os.path.join('tables', 'names.txt')) as file:\n        return [rates()['a'] * x, file.read()]",
+            "predict(2)",
+        ),
+        files={"tables/rates.json": '{"a": 3}', "tables/names.txt": "one", "tables/unused.txt": "two"},
+    ),
+    Case(
+        "a frame's query that names a global",
+        (
+            "import pandas as pd\nlimit = 2",
+            "def predict(rows: pd.DataFrame):\n    return rows.query('a > @limit')",
+            "predict(pd.DataFrame({'a': [1, 2, 3]}))",
+        ),
+        has=("limit = 2",),
+    ),
+    Case(
+        "a method of an object",
+        (
+            "class Predictor:\n    def __init__(self, rate):\n        self.rate = rate\n    def predict(self, x: float) -> float:\n        return x * self.rate",
+            "served = Predictor(3)",
+            "served.predict(2.0)",
+        ),
+        deploy="served.predict",
+        has=("predict = served.predict",),
+    ),
+    Case(
         "a function inside if and try",
         (
             "try:\n    import nosuchpackage\nexcept ImportError:\n    def helper(x):\n        # kept\n        return x + 1",

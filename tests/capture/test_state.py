@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import io
 import math
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +45,31 @@ def item_of(written: StateValue) -> StateItem:
         ([1.0, math.inf], "pickle"),
         (dt.date(2024, 1, 2), "pickle"),
         ({"x": {1, 2, 3}}, "pickle"),
+        ([{"a", frozenset({"b", 1})}, {(1, "c"), None}], "pickle"),
     ],
 )
 def test_plain_values(value: Any, format_: str, tmp_path: Path) -> None:
     found, back = round_trip(value, tmp_path)
     assert (found, back) == (format_, value)
+
+
+def test_a_set_that_is_shared_stays_shared(tmp_path: Path) -> None:
+    words = {"a", "b"}
+    _, (first, second, other) = round_trip((words, words, {"a", "b"}), tmp_path)
+    assert first is second is not other
+    assert first == other == words
+
+
+def test_sets_are_written_alike_by_every_process() -> None:
+    write = ("from jupyter_deploy.capture.state import serialise\n"
+             "value = [set('abcdefgh'), frozenset({'x', 'yy', 1, (2, 'z')})]\n"
+             "print(serialise(value, lambda _: None).files['.pkl'].hex())")
+    written = {
+        subprocess.run([sys.executable, "-c", write], capture_output=True, text=True, check=True,
+                       env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(written) == 1
 
 
 @pytest.mark.parametrize(
