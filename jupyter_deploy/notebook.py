@@ -21,6 +21,8 @@ _TAGS_OF_OTHERS: dict[str, Role] = {
     "nuclio-ignore": "skip",
     "mlrun-ignore": "skip",
 }
+SKIPPING = (f"{PREFIX}skip", *(tag for tag, role in _TAGS_OF_OTHERS.items() if role == "skip"))
+"""The tags of cells that nothing is taken from."""
 
 
 @dataclass(frozen=True)

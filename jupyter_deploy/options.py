@@ -71,7 +71,7 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
                         help="a golden call, such as 'predict(df.head(3))', or just its argument; can be repeated")
     parser.add_argument("--strict", action="store_true", help="treat every warning (stale cells, ...) as an error")
     parser.add_argument("--unproven", action="store_true", help="deploy even without a golden call")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: 1)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: as before, or 1)")
     parser.add_argument("--port", type=int, metavar="P",
                         help="the port; by default a free one from 8100 on, remembered")
     parser.add_argument("--host", metavar="H", help="the address to listen on (default: 127.0.0.1); "

@@ -261,6 +261,7 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
     if unsteady:
         parts.append("the service itself answers the same call differently from one time to the next")
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
+    parts += sorted({hint for one in failures if (hint := _explain(str(one.get("traceback", ""))))})
     likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
     error = ProofError(
         "\n\n".join(parts),
@@ -273,6 +274,21 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         if missing := _MISSING.search(str(one.get("traceback", ""))):
             return _ModuleMissing(missing.group(1), "imported by a golden call", error)
     return error
+
+
+_UNKNOWN_NAME = re.compile(r"(?:NameError|UndefinedVariableError): name '(\w+)' is not defined")
+_UNKNOWN_FILE = re.compile(r"FileNotFoundError: .*No such file or directory: '([^']+)'")
+
+
+def _explain(traceback: str) -> str | None:
+    """Say what to do about an error that only the service has, because something of the notebook stayed behind."""
+    if found := _UNKNOWN_NAME.search(traceback):
+        return (f"{found[1]} was looked up by its name in a text, where nobody sees that it is needed: name it in the "
+                "code, or tag its cell deploy:include")
+    if found := _UNKNOWN_FILE.search(traceback):
+        return (f"the file {found[1]} is not in the service: files beside the notebook come along when the code names "
+                "them, or reads them in a golden call; put it there and name it by a relative path")
+    return None
 
 
 @contextmanager

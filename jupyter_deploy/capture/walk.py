@@ -26,6 +26,7 @@ from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_s
 from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_pieces
 from jupyter_deploy.capture.state import StateValue, serialise, type_name
 from jupyter_deploy.errors import CaptureError
+from jupyter_deploy.notebook import SKIPPING
 
 MODULE_NAMES = frozenset(
     {
@@ -260,9 +261,9 @@ class Walk:
     def _add_draft(self, name: str, kind: Kind, draft: Draft, reason: str) -> None:
         if draft.cell is not None and draft.cell.count in self._skipped:
             raise CaptureError(
-                f"{name} is needed ({reason}), but its cell is tagged deploy:skip",
+                f"{name} is needed ({reason}), but its cell is tagged to be skipped",
                 where=draft.cell.label,
-                advice="remove the tag, or the use of the name",
+                advice=f"remove the tag ({' or '.join(SKIPPING)}), or the use of the name",
             )
         if draft.future:
             self._pieces.setdefault(

@@ -55,13 +55,13 @@ class TablePlan:
         return answers
 
     def read(self, request: Request) -> list[Any] | None:
-        """Give the rows of a request that has nothing else."""
+        """Give the rows of a request that has nothing else, at least one."""
         try:
             given = read_json(request)
         except Refusal:
             return None
         rows = given.get(self._target) if type(given) is dict and len(given) == 1 else None
-        return rows if type(rows) is list else None
+        return rows if type(rows) is list and rows else None
 
     def call(self, tables: Sequence[list[Any]]) -> list[bytes | None]:
         """Give the JSON of each table's answer; None for one that has to be called alone."""

@@ -15,7 +15,7 @@ from types import GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .counters import Meter
-from .decode import compile_decoder
+from .decode import InvalidInput, compile_decoder
 from .manifest import Entry, Manifest, check_files
 from .tables import Calls, FormDecoder
 
@@ -39,8 +39,8 @@ class ServedEntry:
     `seconds` is the running mean of its calls' duration: it decides where the next one runs.
     """
 
-    __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "original", "queue",
-                 "seconds")
+    __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "needs_rows", "original",
+                 "queue", "seconds")
 
     meter: Meter
     """Set by the worker that serves it."""
@@ -60,6 +60,20 @@ class ServedEntry:
         self.function = _collect_async(function) if yields else function
         self.seconds = INFINITY
         self.queue = None
+        self.needs_rows = False
+
+    def require_rows(self) -> None:
+        """Refuse tables without rows from now on: the function fails with them, which is no fault of the service."""
+        decode, table = self.decode, str(self.forms.target)
+        self.needs_rows = True
+
+        def decode_rows(request: Any) -> dict[str, Any]:
+            arguments = decode(request)
+            if not len(arguments[table]):
+                raise InvalidInput(table, "at least one row", "none")
+            return arguments
+
+        self.decode = self.forms.decode = decode_rows
 
     def call(self, arguments: Arguments) -> Any:
         """Call the function (not for async entries); what a generator yields is collected."""

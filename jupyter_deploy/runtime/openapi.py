@@ -87,7 +87,7 @@ def _describe_entry(service: Service, entry: ServedEntry, guarded: bool) -> dict
         "operationId": entry.name,
         "summary": doc.partition("\n")[0] or entry.name,
         "description": doc,
-        "requestBody": {"required": True, "content": _content(parameters_schema(entry.described), requests)},
+        "requestBody": {"required": True, "content": _content(_describe_arguments(entry), requests)},
         "responses": {
             "200": {"description": "What the function returned.",
                     "content": _content(answer_schema(entry.described), answers)},
@@ -98,6 +98,26 @@ def _describe_entry(service: Service, entry: ServedEntry, guarded: bool) -> dict
         operation["security"] = [{"bearer": []}, {"key": []}]
         operation["responses"]["401"] = _describe_refusal("The API key is missing or wrong.")
     return operation
+
+
+def _describe_arguments(entry: ServedEntry) -> dict[str, Any]:
+    schema = parameters_schema(entry.described)
+    if entry.needs_rows:
+        table = str(entry.forms.target)
+        schema["properties"][table] = _require_rows(schema["properties"][table])
+    return schema
+
+
+def _require_rows(schema: dict[str, Any]) -> dict[str, Any]:
+    """Ask for at least one row in every form of a table."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_require_rows(one) for one in schema["anyOf"]]}
+    if schema.get("type") == "array":
+        return {**schema, "minItems": 1}
+    properties = schema.get("properties", {})
+    lists = {"data"} if {"columns", "data"} <= properties.keys() else properties.keys()
+    return {**schema, "properties": {name: {**each, "minItems": 1} if name in lists else each
+                                     for name, each in properties.items()}}
 
 
 def answer_schema(entry: Entry) -> dict[str, Any]:

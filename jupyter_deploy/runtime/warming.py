@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from typing import Any
 
 import orjson
 
 from .batches import Plan
 from .calls import Caller
+from .encode import encode
 from .entries import ServedEntry, Service
 from .logs import log
 from .manifest import GOLDEN, GoldenCall
@@ -17,7 +19,7 @@ from .messages import Request
 from .options import Options
 from .protocols.typed import prediction_of
 from .queues import Deliver, Queue
-from .trials import Trial, Unlike
+from .trials import ROW_BY_ROW, Trial, Unlike
 
 PATIENCE = 30.0
 """Seconds after which a worker is ready even if not every golden call has been called."""
@@ -48,11 +50,30 @@ async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], m
             warm.setdefault(call.entry, []).append(request)
     for name, requests in warm.items():
         entry = service.entries[name]
+        await _try_without_rows(entry, requests[0], caller)
         if most > 1 and not entry.is_async and not service.stateful:
             await _try_together(entry, requests, caller, most, deliver)
         # The first calls paid for imports and caches; what counts is how long the next one takes.
         entry.seconds = float("inf")
         await _try(caller, requests[-1])
+
+
+async def _try_without_rows(entry: ServedEntry, golden: Request, caller: Caller) -> None:
+    """Find out whether an entry that takes a table can be called without any rows; most models cannot."""
+    table = entry.forms.target
+    if entry.forms.take not in ROW_BY_ROW or table not in entry.forms.required or entry.is_async:
+        return
+    run = partial(_answers, entry, {**orjson.loads(golden.body), table: []})
+    if not await caller.submit(entry, run, lambda _: False):
+        entry.require_rows()
+
+
+def _answers(entry: ServedEntry, request: dict[str, Any]) -> bool:
+    try:
+        encode(entry.call(entry.decode(request)))
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever the service's code raises, it does not take this
+        return False
+    return True
 
 
 async def _try_together(

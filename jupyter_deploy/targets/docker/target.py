@@ -101,8 +101,8 @@ class DockerTarget:
         variables = find_variables(manifest, options.env)
         engine = connect()
         image = build_image(plan.bundle, options=BuildOptions(base=options.base, environment=variables))
-        running = self._run(engine, plan.name, manifest, plan.version, image.id, options.workers, options.limits,
-                            options.api_key_digest, variables)
+        running = self._run(engine, plan.name, manifest, plan.version, image.id, _workers(options, known),
+                            options.limits, options.api_key_digest, variables)
         handle = ",".join(running.ids)
         self._staged[handle] = running
         first = running.containers[0]
@@ -126,7 +126,7 @@ class DockerTarget:
         known = _find(plan.name)
         record = Record(
             plan.name, self.name, options.host or (known.host if known else LOOPBACK),
-            options.port or (known.port if known else 0), options.workers, plan.version,
+            options.port or (known.port if known else 0), _workers(options, known), plan.version,
             limits={**dataclasses.asdict(options.limits), "base": options.base, "gpus": running.gpus,
                     "memory": options.memory or (size.memory if size else None),
                     "cpus": options.cpus or (size.cpus if size else None)},
@@ -262,6 +262,10 @@ class DockerTarget:
         with closing(open_registry(registry_path())) as registry:
             delete_deployment(registry, name)
         _remove_files(name)
+
+
+def _workers(options: DockerOptions, known: Record | None) -> int:
+    return options.workers or (known.workers if known else 1)
 
 
 def _read(bundle: Path) -> Manifest:

@@ -132,7 +132,8 @@ class Supervisor:
         self._check_key(name, request["host"], request["api_key_digest"])
         listener = service.choose_listener(request["host"], request["port"], self._taken_ports(name))
         spec = Spec(
-            name, request["version"], Path(request["bundle"]), request["environment"], request["workers"],
+            name, request["version"], Path(request["bundle"]), request["environment"],
+            request["workers"] or (known.workers if (known := service.ledger.find()) else 1),
             Limits(**request["limits"]), service.ledger.log(request["version"]), service.ledger.metrics,
             request["api_key_digest"], request["variables"],
         )

@@ -34,7 +34,8 @@ from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, c
 class LocalOptions:
     """How a deployment runs on this machine."""
 
-    workers: int = 1
+    workers: int | None = None
+    """None: as many as it had, at first one."""
     host: str | None = None
     """The address to listen on; None: the one it had, at first 127.0.0.1."""
     port: int | None = None
@@ -50,7 +51,7 @@ class LocalOptions:
     """Calls that are answered together; 1: none."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
+        if self.workers is not None and self.workers < 1:
             raise UsageError(f"wanted at least 1 worker, found {self.workers}", where="--workers",
                              advice="leave it out for one worker")
         if self.port is not None and not 1 <= self.port <= 65535:
@@ -82,7 +83,7 @@ class LocalTarget:
         manifest = _read(bundle)
         where = f"{options.host or LOOPBACK}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
         lines = (
-            f"start version {manifest.version} with {environment.python}; workers: {options.workers}",
+            f"start version {manifest.version} with {environment.python}; workers: {options.workers or 'as before'}",
             f"prove them on a private port, unseen by callers (golden calls: {len(manifest.golden)})",
             f"take over {where}; the version that is live now finishes what it accepted",
         )
