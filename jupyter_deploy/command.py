@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import traceback
@@ -54,16 +55,17 @@ def build_parser() -> argparse.ArgumentParser:
     logs = _add_verb(verbs, "logs", _logs, "show the last log records", as_json=True)
     logs.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
-    _add_verb(verbs, "metrics", _metrics, "show the figures of the last minutes")
-    _add_verb(verbs, "stop", _stop, "take an endpoint off the air; start brings it back")
-    start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False)
+    _add_verb(verbs, "metrics", _metrics, "show the figures of the last minutes", as_json=True)
+    _add_verb(verbs, "stop", _stop, "take an endpoint off the air; start brings it back", as_json=True)
+    start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False, as_json=True)
     start.add_argument("name", nargs="?", metavar="NAME")
     start.add_argument("--all", action="store_true", help="all that should be live, after the machine was restarted")
-    back = _add_verb(verbs, "rollback", _rollback, "go back to the version before")
+    back = _add_verb(verbs, "rollback", _rollback, "go back to the version before", as_json=True)
     back.add_argument("--to", metavar="VERSION", help="the version to go back to")
-    _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it")
+    _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it", as_json=True)
     _add_build(verbs)
-    export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy")
+    export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy",
+                       as_json=True)
     export.add_argument("folder", type=Path, metavar="DIR")
     return parser
 
@@ -160,8 +162,6 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _status_json(status: Any) -> dict[str, Any]:
-    import dataclasses
-
     return dataclasses.asdict(status)
 
 
@@ -175,12 +175,14 @@ def _logs(arguments: argparse.Namespace) -> None:
 def _metrics(arguments: argparse.Namespace) -> None:
     from jupyter_deploy.endpoint import find_endpoint
 
-    _print(repr(find_endpoint(arguments.name, target=arguments.target).metrics()))
+    metrics = find_endpoint(arguments.name, target=arguments.target).metrics()
+    _tell_outcome(arguments, metrics.dump(), repr(metrics))
 
 
 def _stop(arguments: argparse.Namespace) -> None:
-    _target(arguments).stop(arguments.name)
-    _print(f"{arguments.name} is stopped; nbdeploy start {arguments.name} brings it back")
+    status = _target(arguments).stop(arguments.name)
+    _tell_outcome(arguments, _status_json(status),
+                  f"{arguments.name} is stopped; nbdeploy start {arguments.name} brings it back")
 
 
 def _start(arguments: argparse.Namespace) -> None:
@@ -190,22 +192,22 @@ def _start(arguments: argparse.Namespace) -> None:
     if (arguments.name is None) != arguments.all:
         raise UsageError("name the endpoint to start, or say --all")
     targets = find_targets(arguments.target) if arguments.all else (_target(arguments),)
-    _print(format_statuses([status for target in targets for status in target.start(arguments.name)]))
+    statuses = [status for target in targets for status in target.start(arguments.name)]
+    _tell_outcome(arguments, list(map(_status_json, statuses)), format_statuses(statuses))
 
 
 def _rollback(arguments: argparse.Namespace) -> None:
     deployment = _target(arguments).rollback(arguments.name, arguments.to)
-    _print(f"{deployment.name} is back at version {deployment.version}, live at {deployment.url}")
+    _tell_outcome(arguments, dataclasses.asdict(deployment),
+                  f"{deployment.name} is back at version {deployment.version}, live at {deployment.url}")
 
 
 def _delete(arguments: argparse.Namespace) -> None:
     _target(arguments).delete(arguments.name)
-    _print(f"{arguments.name} is gone")
+    _tell_outcome(arguments, {"name": arguments.name}, f"{arguments.name} is gone")
 
 
 def _build(arguments: argparse.Namespace) -> None:
-    import dataclasses
-
     from jupyter_deploy.image import BuildOptions, build_image
     from jupyter_deploy.image.listing import format_image, format_stage, format_step
 
@@ -238,13 +240,23 @@ def _export(arguments: argparse.Namespace) -> None:
 
     status = _target(arguments).status(arguments.name)[0]
     bundle = next(version.bundle for version in status.versions if version.version == status.version)
-    _print(f"wrote {export(Path(bundle), arguments.folder)}")
+    folder = export(Path(bundle), arguments.folder)
+    _tell_outcome(arguments, {"name": arguments.name, "version": status.version, "folder": str(folder)},
+                  f"wrote {folder}")
 
 
 def _target(arguments: argparse.Namespace) -> Any:
     from jupyter_deploy.targets.deployments import find_target_of
 
     return find_target_of(arguments.name, arguments.target)
+
+
+def _tell_outcome(arguments: argparse.Namespace, outcome: Any, text: str) -> None:
+    """Tell what was done: as one JSON value for programs, else as text."""
+    if arguments.json:
+        _print_json(outcome)
+    else:
+        _print(text)
 
 
 def _print(text: str) -> None:

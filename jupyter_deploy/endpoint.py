@@ -56,6 +56,14 @@ class Metrics:
                 counts[bound] = counts.get(bound, 0) + number
         return Sample(0, 1, self.requests, self.errors, counts).quantile(share)
 
+    def dump(self) -> dict[str, Any]:
+        """Give the figures as a JSON object: seconds, bytes, counts of the window."""
+        last = self.samples[-1] if self.samples else None
+        now = {"workers": last.workers, "in_flight": last.in_flight, "memory": last.memory} if last else {}
+        quantiles = {f"p{share * 100:.0f}": self.quantile(share) for share in (0.5, 0.95, 0.99)}
+        counts = {"requests": self.requests, "errors": self.errors}
+        return {"name": self.name, "window": WINDOW, **counts, **quantiles, **now}
+
     def __repr__(self) -> str:
         last = self.samples[-1] if self.samples else None
         if last is None:

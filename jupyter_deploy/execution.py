@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -28,6 +29,8 @@ _EXTENSION = "--InteractiveShellApp.extensions=jupyter_deploy"
 """Loads the extension where the notebook does not: a cell of ours for it would shift the numbers of all others."""
 _QUIET = "--IPKernelApp.log_level=ERROR"
 """Keeps a kernel's advice about its own transport off the user's screen."""
+
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -255,6 +258,8 @@ def _describe_failure(error: Any, run: Run, output: Path) -> DeployError | None:
     if any(what.ename == kind.__name__ for kind in DeployError.__subclasses__()):
         return ExecutionFailed(f"{what.ename}: {what.evalue}")
     trace = "\n".join(what.traceback)
+    if not sys.stderr.isatty():
+        trace = _COLOURS.sub("", trace)
     return ExecutionFailed(f"{place_cell(cell, run.notebook)} failed: {what.ename}: {what.evalue}\n{trace}",
                            where=str(run.notebook), advice=_kept(run))
 

@@ -60,17 +60,20 @@ def test_up_prints_one_json_object_and_the_verbs_steer(tmp_path: Path) -> None:
     assert json.loads(nbdeploy("ls", "--json").stdout)[0]["version"] == outcome["version"]
     assert outcome["version"] in nbdeploy("show", "rate-model").stdout
     assert nbdeploy("metrics", "rate-model").returncode == 0
+    assert json.loads(nbdeploy("metrics", "rate-model", "--json").stdout)["name"] == "rate-model"
     assert nbdeploy("logs", "rate-model").returncode == 0
     assert nbdeploy("up", str(path), "--workers", "2").returncode == 0
     assert post(f"{outcome['url']}/predict", {"x": 4}) == 8
-    assert nbdeploy("rollback", "rate-model").returncode == 0
+    back = json.loads(nbdeploy("rollback", "rate-model", "--json").stdout)
+    assert back["version"] == outcome["version"]
+    assert json.loads(nbdeploy("ls", "--json").stdout)[0]["workers"] == 2
     assert post(f"{outcome['url']}/predict", {"x": 4}) == 20
-    assert nbdeploy("stop", "rate-model").returncode == 0
+    assert json.loads(nbdeploy("stop", "rate-model", "--json").stdout)["state"] == "stopped"
     assert "stopped" in nbdeploy("ls").stdout
     assert nbdeploy("start", "--all").returncode == 0
-    assert nbdeploy("start", "rate-model").returncode == 0
+    assert json.loads(nbdeploy("start", "rate-model", "--json").stdout)[0]["state"] == "live"
     assert post(f"{outcome['url']}/predict", {"x": 4}) == 20
-    assert nbdeploy("rm", "rate-model").returncode == 0
+    assert json.loads(nbdeploy("rm", "rate-model", "--json").stdout) == {"name": "rate-model"}
     assert "no endpoints" in nbdeploy("ls").stdout
 
 
