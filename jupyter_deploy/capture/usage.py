@@ -67,5 +67,5 @@ def _show(tree: ast.Module, node: ast.AST) -> str:
     """Show the line, or the innermost expression around a node."""
     around = [one for one in ast.walk(tree) if isinstance(one, (ast.expr, ast.stmt)) and one is not node
               and any(inner is node for inner in ast.iter_child_nodes(one))]
-    text = ast.unparse(around[0] if around else node).partition("\n")[0]
+    text = ast.unparse(around[0] if around and isinstance(node, ast.expr) else node).partition("\n")[0]
     return text if len(text) <= 60 else text[:57] + "..."

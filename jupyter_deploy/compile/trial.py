@@ -18,11 +18,11 @@ RTOL, ATOL = 1e-4, 1e-5
 MARGIN = 1.2
 """How many times faster it has to be, for one row and for `MANY`."""
 MANY = 64
-ALONE = 8
+ALONE = 4
 """Rows that both are also asked about one by one: a model may answer a row alone with other bits."""
 PATIENCE = 0.03
 """Seconds for which each speed is measured; each is asked at least `LEAST` times."""
-LEAST = 3
+LEAST = 2
 
 Method = Callable[[Any], Any]
 
