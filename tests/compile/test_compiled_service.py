@@ -60,8 +60,8 @@ def compiled_of(done: dict[str, Any]) -> dict[str, Any]:
 def test_the_framework_is_left_out_and_answers_stay(
     cells: tuple[str, ...], entry: str, form: str, notebook: LiveNotebook
 ) -> None:
-    notebook.run(CANCER, *cells, LOOK, "look('sklearn')")
-    done = notebook.deploy(f"{entry} look --example \"look('json')\"")
+    notebook.run(CANCER, *cells, LOOK, "look('json')")
+    done = notebook.deploy(f"{entry} look")
     assert done["equal"] == done["calls"]
     assert "compile" in done["output"]
     assert f"compiled ({form})" in done["output"]
@@ -109,8 +109,8 @@ def test_exact_serves_models_as_they_are(notebook: LiveNotebook) -> None:
 def test_a_model_that_is_used_in_other_ways_stays(code: str, why: str, notebook: LiveNotebook) -> None:
     notebook.run(CANCER, W1[0], code, W1[2])
     done = notebook.deploy("diagnose")
-    assert f"w1: not compiled, cell [5] uses it in another way: {why.partition(': ')[2]}" in done["output"].replace(
-        "cell [4]", "cell [5]")
+    assert "w1: not compiled, cell" in done["output"]
+    assert why in done["output"]
     assert done["state"]["w1"] == "pickle"
     assert "scikit-learn" in done["packages"]
 
