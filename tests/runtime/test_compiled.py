@@ -11,7 +11,7 @@ import pytest
 from jupyter_deploy.runtime.compiled import build_model
 from jupyter_deploy.runtime.compiled.description import parse_description, write_description
 from jupyter_deploy.runtime.compiled.encoders import OneHot, Ordinal
-from jupyter_deploy.runtime.compiled.links import LINKS, expit
+from jupyter_deploy.runtime.compiled.links import LINKS, binomial
 from jupyter_deploy.runtime.compiled.rows import check_finite
 from jupyter_deploy.runtime.trials import try_method
 
@@ -50,8 +50,9 @@ def test_arguments_are_left_as_they_were() -> None:
 
 
 def test_the_logistic_function_holds_at_its_ends() -> None:
-    assert expit(np.array([0.0, 800.0, -800.0, math.inf, -math.inf])).tolist() == [0.5, 1.0, 0.0, 1.0, 0.0]
-    assert math.isnan(expit(np.array([math.nan]))[0])
+    scores = np.array([0.0, 800.0, -800.0, math.inf, -math.inf]).reshape(-1, 1)
+    assert binomial(scores)[:, 1].tolist() == [0.5, 1.0, 0.0, 1.0, 0.0]
+    assert math.isnan(binomial(np.array([[math.nan]]))[0, 1])
 
 
 @pytest.mark.parametrize("name", ["softmax", "softmax_by_column", "softmax_in_turn", "softmax_float32"])

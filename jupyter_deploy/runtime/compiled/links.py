@@ -13,23 +13,17 @@ Link = Callable[[Array], Array]
 
 
 def _expit(value: float) -> float:
+    """Give the logistic function by the C library's exponential, as SciPy does: NumPy's own differs."""
     try:
         return 1.0 / (1.0 + math.exp(-value))
     except OverflowError:
         return 0.0
 
 
-def expit(scores: Array) -> Array:
-    """Give the logistic function of a vector, by the C library's exponential as SciPy does: NumPy's own differs."""
-    return np.array([_expit(score) for score in scores.tolist()])
-
-
 def binomial(scores: Array) -> Array:
     """Give both classes' probabilities from one column of scores."""
-    chances = np.empty((len(scores), 2))
-    chances[:, 1] = expit(scores[:, 0])
-    np.subtract(1, chances[:, 1], out=chances[:, 0])
-    return chances
+    flat = [one for chance in map(_expit, scores[:, 0].tolist()) for one in (1.0 - chance, chance)]
+    return np.array(flat).reshape(-1, 2)
 
 
 def softmax(scores: Array) -> Array:

@@ -67,8 +67,7 @@ class Reader:
         if data.dtype.kind not in "fiub":
             data = np.asarray(data, np.float64)  # text of numbers is read, other text is a ValueError
         if self._dtype is not None:
-            with np.errstate(over="ignore"):
-                return data.astype(self._dtype)
+            return data.astype(self._dtype)
         return data if data.dtype == np.float32 else data.astype(np.float64)
 
     def _refuse(self, data: Array) -> None:
@@ -105,11 +104,9 @@ def is_frame(data: Any) -> bool:
 
 def check_finite(rows: Array, owner: str, *, missing: bool) -> None:
     """Refuse infinity, and NaN unless `missing` (raises `ValueError`)."""
-    flat = rows.reshape(-1)
-    with np.errstate(over="ignore"):
-        if np.dot(flat, flat) < np.inf:
-            return  # neither NaN nor infinity is among them; large numbers go on in vain
-    if not missing and np.isnan(flat).any():
+    if np.isfinite(rows).all():
+        return
+    if not missing and np.isnan(rows).any():
         raise ValueError(f"Input X contains NaN.\n{owner} does not accept missing values encoded as NaN natively.")
-    if np.isinf(flat).any():
+    if np.isinf(rows).any():
         raise ValueError(f"Input X contains infinity or a value too large for {rows.dtype!r}.")

@@ -54,8 +54,7 @@ class Trees:
     def __call__(self, rows: Array) -> Array:
         """Give the scores (raises `ValueError` for what the original does not take)."""
         if self._narrow and rows.dtype != np.float32:
-            with np.errstate(over="ignore"):
-                rows = rows.astype(np.float32)
+            rows = rows.astype(np.float32)
         if self._missing != "anything":
             check_finite(rows, self._owner, missing=self._missing == "missing")
         if rows.dtype != self._dtype:

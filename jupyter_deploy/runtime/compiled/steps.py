@@ -25,8 +25,12 @@ class Scale:
         if self._checks:
             check_finite(rows, "StandardScaler", missing=True)
         if self._mean is not None:
-            rows = rows - self._mean.astype(rows.dtype, copy=False)
-        return rows if self._scale is None else rows / self._scale.astype(rows.dtype, copy=False)
+            rows = rows - _as_wide(self._mean, rows)
+        return rows if self._scale is None else rows / _as_wide(self._scale, rows)
+
+
+def _as_wide(numbers: Array, rows: Array) -> Array:
+    return numbers if numbers.dtype == rows.dtype else numbers.astype(rows.dtype)
 
 
 class Stretch:
