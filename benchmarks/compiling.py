@@ -66,7 +66,9 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
     return figures
 
 
-def _time(original: Callable[[Any], Any], compiled: Callable[[Any], Any], rows: Any, patience: float) -> dict[str, float]:
+def _time(
+    original: Callable[[Any], Any], compiled: Callable[[Any], Any], rows: Any, patience: float
+) -> dict[str, float]:
     best = {"original": float("inf"), "compiled": float("inf")}
     until = time.perf_counter() + patience
     while time.perf_counter() < until:

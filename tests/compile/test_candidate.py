@@ -145,6 +145,13 @@ WRONG: dict[str, Any] = {
 }
 
 
+def ask(model: Any, rows: Any) -> tuple[Any, str | None]:
+    try:
+        return model.predict(rows), None
+    except ValueError as error:
+        return None, str(error)
+
+
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("model", [
     make_pipeline(StandardScaler(), LogisticRegression()), RandomForestClassifier(5, random_state=0),
@@ -156,22 +163,18 @@ def test_what_the_original_refuses_is_refused_alike(model: Any, wrong: str, tmp_
     model.fit(pd.DataFrame(rows, columns=[f"f{place}" for place in range(rows.shape[1])]), labels)
     compiled, _ = compile_through(model, tmp_path)
     given = WRONG[wrong](rows)
-    try:
-        expected = model.predict(given)
-    except ValueError as error:
-        with pytest.raises(ValueError, match=".") as raised:
-            compiled.predict(given)
-        assert str(raised.value)[:20] == str(error)[:20]
-    else:
-        assert (compiled.predict(given) == expected).all()
+    expected, refusal = ask(model, given)
+    found, other = ask(compiled, given)
+    assert (refusal or "")[:20] == (other or "")[:20]
+    assert refusal is not None or (found == expected).all()
 
 
 def test_a_missing_column_and_an_unknown_label_are_errors(tmp_path: Path) -> None:
     model, table = fitted_table_model()
     compiled, _ = compile_through(model, tmp_path)
-    with pytest.raises(ValueError, match="columns are missing: {'city'}"):
+    with pytest.raises(ValueError, match="columns are missing"):
         compiled.predict(table.drop(columns="city"))
-    with pytest.raises(ValueError, match="columns are missing: {'city'}"):
+    with pytest.raises(ValueError, match="columns are missing"):
         model.predict(table.drop(columns="city"))
 
 

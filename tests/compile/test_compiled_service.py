@@ -103,8 +103,8 @@ def test_exact_serves_models_as_they_are(notebook: LiveNotebook) -> None:
 @pytest.mark.parametrize(("code", "why"), [
     ("def diagnose(row: list[float]) -> float:\n    return float(w1.predict_proba([row])[0, 1] * w1[-1].coef_[0, 0])",
      "uses it in another way: w1[-1]"),
-    ("def diagnose(row: list[float]) -> float:\n    return ask(w1, row)\n"
-     "def ask(model, row):\n    return float(model.predict_proba([row])[0, 1])", "uses it in another way: ask(w1, row)"),
+    ("def diagnose(row: list[float]) -> float:\n    return ask(w1, row)\n\ndef ask(model, row):\n    return float(model.predict([row])[0])",
+     "uses it in another way: ask(w1, row)"),
 ], ids=["attribute", "argument"])
 def test_a_model_that_is_used_in_other_ways_stays(code: str, why: str, notebook: LiveNotebook) -> None:
     notebook.run(CANCER, W1[0], code, W1[2])
