@@ -49,7 +49,7 @@ def deploy_all(kernel: Kernel) -> dict[str, tuple[Server, Path]]:
     kernel.run("%load_ext jupyter_deploy", *CHURN, *CANCER, *ADD, CASES)
     deployed = {}
     for entry in ENTRIES:
-        done = kernel.deploy(f"{entry} --name {entry}")
+        done = kernel.deploy(f"{entry} --name {entry} --exact")  # the models that the others serve, too
         pids = kernel.read("_endpoint.status.details['pids']")
         server = Server(int(done["url"].rpartition(":")[2]), psutil.Process(pids[0]))
         deployed[entry] = (server, Path(done["bundle"]))

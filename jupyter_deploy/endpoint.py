@@ -17,7 +17,8 @@ from jupyter_deploy.capture.schema import write_argument
 from jupyter_deploy.errors import ServiceError, UsageError
 from jupyter_deploy.listing import format_logs
 from jupyter_deploy.metrics import Sample
-from jupyter_deploy.recipe import Release, count
+from jupyter_deploy.packaged import count
+from jupyter_deploy.recipe import Release
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
 from jupyter_deploy.runtime.encode import encode
 from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest

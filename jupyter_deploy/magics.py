@@ -20,7 +20,8 @@ from jupyter_deploy.endpoint import Endpoint, Metrics, RehearsedEndpoint, find_e
 from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
-from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, Report, deploy, make_plan, package, rehearse
+from jupyter_deploy.packaged import Report, package
+from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, deploy, make_plan, rehearse
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
 from jupyter_deploy.targets.target import Deployment, find_target

@@ -71,6 +71,8 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
                         help="a golden call, such as 'predict(df.head(3))', or just its argument; can be repeated")
     parser.add_argument("--strict", action="store_true", help="treat every warning (stale cells, ...) as an error")
     parser.add_argument("--unproven", action="store_true", help="deploy even without a golden call")
+    parser.add_argument("--exact", action="store_true",
+                        help="serve models as they are: compile none, even where that is proven equal")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: as before, or 1)")
     parser.add_argument("--port", type=int, metavar="P",
                         help="the port; by default a free one from 8100 on, remembered")
@@ -107,7 +109,7 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
     settings: dict[str, Any] = {key: value for key in _SETTINGS if (value := getattr(arguments, key)) is not None}
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
                               strict=arguments.strict, unproven=arguments.unproven, gpu=arguments.gpu,
-                              gpu_memory=arguments.gpu_memory)
+                              gpu_memory=arguments.gpu_memory, exact=arguments.exact)
     return DeployOptions(captured, arguments.target or "local", settings, _read_key(arguments.api_key))
 
 

@@ -20,6 +20,7 @@ from jupyter_deploy import __version__
 from jupyter_deploy.capture.capture import Capture, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.stale import match_cells
+from jupyter_deploy.compile import compile_models
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
 from jupyter_deploy.magics import DRY_RUN, DeployMagics, is_dry_run
 from jupyter_deploy.notebook import read_notebook
@@ -53,6 +54,8 @@ def show_preview(arguments: list[str], document: str | None = None, panel: str =
         magics, kernel, options = _read(arguments, document, panel)
         started = time.perf_counter()
         captured = capture(kernel, options.capture, magics.recorder, cache=data_dir() / "cache")
+        if not options.capture.exact:
+            captured, _ = compile_models(captured)
         requirements = resolve(captured.imports, cache=data_dir() / "cache")
         _display({"event": "preview", "name": captured.name, **list_contents(captured, requirements),
                   **_describe_sources(captured, kernel), "seconds": round(time.perf_counter() - started, 3)})

@@ -19,6 +19,9 @@ TIMEOUT = 120
 SHOWN = 20
 """Differences kept for one call."""
 
+Tolerance = tuple[float, float]
+"""How far numbers may be from the notebook's: relatively, and beyond that absolutely."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -70,7 +73,7 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
     try:
         for call in manifest.golden:
             golden = json.loads((folder / call.file).read_bytes())
-            found, error_id = _replay(connection, call, golden, api_key)
+            found, error_id = _replay(connection, call, golden, api_key, manifest.tolerance)
             differences += found
             error_ids += [error_id] if error_id else []
             equal += not found
@@ -84,7 +87,8 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
 
 
 def _replay(
-    connection: http.client.HTTPConnection, call: GoldenCall, golden: dict[str, Any], api_key: str | None
+    connection: http.client.HTTPConnection, call: GoldenCall, golden: dict[str, Any], api_key: str | None,
+    tolerance: Tolerance,
 ) -> tuple[list[Difference], str | None]:
     headers = {"Content-Type": "application/json", "x-nbdeploy-proof": "1"}
     if api_key is not None:
@@ -105,17 +109,19 @@ def _replay(
         error = answer.get("error", answer) if isinstance(answer, dict) else answer
         error_id = error.get("id") if isinstance(error, dict) else None
         return [differ("status", "an answer", f"{response.status}: {_short(error)}")], error_id
-    found = [differ(*place) for place in compare(golden["answer"], answer, "answer")]
+    found = [differ(*place) for place in compare(golden["answer"], answer, "answer", tolerance)]
     kind = urllib.parse.unquote(response.headers.get("x-nbdeploy-kind", ""))
     if not found and kind != golden["kind"]:
         found = [differ("type", golden["kind"], kind)]
     return found[:SHOWN], None
 
 
-def compare(notebook: Any, service: Any, path: str) -> Iterator[tuple[str, str, str]]:
+def compare(
+    notebook: Any, service: Any, path: str, tolerance: Tolerance = (0.0, 0.0)
+) -> Iterator[tuple[str, str, str]]:
     """Walk two JSON values and yield every place where they differ: (path, notebook's, service's).
 
-    Equality is exact, also of floats, and types count: `1` is not `1.0`, `true` is not `1`.
+    Equality is exact, also of floats unless there is a tolerance, and types count: `1` is not `1.0`, `true` is not `1`.
     """
     if type(notebook) is not type(service):
         yield path, _short(notebook), _short(service)
@@ -124,14 +130,20 @@ def compare(notebook: Any, service: Any, path: str) -> Iterator[tuple[str, str, 
             if key not in service or key not in notebook:
                 yield f"{path}.{key}", _short(notebook.get(key, "missing")), _short(service.get(key, "missing"))
             else:
-                yield from compare(notebook[key], service[key], f"{path}.{key}")
+                yield from compare(notebook[key], service[key], f"{path}.{key}", tolerance)
     elif isinstance(notebook, list):
         if len(notebook) != len(service):
             yield path, f"{len(notebook)} items", f"{len(service)} items"
         for index, (one, other) in enumerate(zip(notebook, service, strict=False)):
-            yield from compare(one, other, f"{path}[{index}]")
-    elif notebook != service and not (isinstance(notebook, float) and math.isnan(notebook) and math.isnan(service)):
+            yield from compare(one, other, f"{path}[{index}]", tolerance)
+    elif notebook != service and not (isinstance(notebook, float) and _is_near(notebook, service, *tolerance)):
         yield path, _short(notebook), _short(service)
+
+
+def _is_near(notebook: float, service: float, rtol: float, atol: float) -> bool:
+    if math.isnan(notebook) or math.isnan(service):
+        return math.isnan(notebook) and math.isnan(service)
+    return abs(notebook - service) <= atol + rtol * abs(notebook)
 
 
 def _short(value: Any) -> str:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jupyter_deploy.bundle import Bundle, write_bundle
-from jupyter_deploy.capture.capture import Capture, CaptureOptions, capture
+from jupyter_deploy.bundle import write_bundle
+from jupyter_deploy.capture.capture import CaptureOptions
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.environment.carved import carve
 from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
-from jupyter_deploy.hardware import Usage, describe_hardware, measure_usage
+from jupyter_deploy.hardware import Usage, measure_usage
+from jupyter_deploy.packaged import Packaged, Report, package, put_back_models, stage
 from jupyter_deploy.proof import Proof, prove, table
 from jupyter_deploy.registry import data_dir
-from jupyter_deploy.requirements import Requirements, add_module, resolve
+from jupyter_deploy.requirements import add_module
 from jupyter_deploy.targets.target import (
     Candidate,
     Deployment,
@@ -28,9 +28,6 @@ from jupyter_deploy.targets.target import (
     check_name,
     find_target,
 )
-
-Report = Callable[[str, str, float], None]
-"""Called after each stage with its name, what came of it, and the seconds it took."""
 
 _MISSING = re.compile(r"No module named '([\w.]+)'")
 ROUNDS = 6
@@ -46,15 +43,6 @@ class DeployOptions:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Options of the target, such as `workers` and `port`."""
     api_key: str | None = None
-
-
-@dataclass(frozen=True)
-class Packaged:
-    """What was read out of the kernel, and the bundle made of it."""
-
-    capture: Capture
-    requirements: Requirements
-    bundle: Bundle
 
 
 @dataclass(frozen=True)
@@ -87,30 +75,6 @@ class Release:
     """What a worker used while it was proven; None where that cannot be measured."""
 
 
-def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: Recorder | None = None) -> Packaged:
-    """Capture a service and write its bundle (raises `DeployError`)."""
-    with _stage(report, "capture") as said:
-        captured = capture(kernel, options, recorder, cache=data_dir() / "cache")
-        said.append(
-            ", ".join(
-                [
-                    count(len(captured.code.pieces), "definition"),
-                    count(len(captured.code.state), "value"),
-                    count(len(captured.golden), "golden call"),
-                ]
-            )
-        )
-    with _stage(report, "requirements") as said:
-        requirements = resolve(captured.imports, cache=data_dir() / "cache")
-        said.append(count(len(requirements.distributions), "package"))
-    with _stage(report, "bundle") as said:
-        bundle = write_bundle(captured, requirements, data_dir() / "bundles")
-        said.append(f"version {bundle.version}, {format_size(bundle.size)}")
-        if bundle.manifest.hardware is not None:
-            said.append(f", {describe_hardware(bundle.manifest.hardware)[0].partition(',')[0]}")
-    return Packaged(captured, requirements, bundle)
-
-
 def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Release:
     """Capture, package, prove and go live.
 
@@ -125,9 +89,11 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
     started = time.perf_counter()
     rehearsal = rehearse(kernel, options, report, recorder)
     try:
-        with _stage(report, "live") as said:
+        with stage(report, "live") as said:
             usage = rehearsal.usage
             record = rehearsal.proof.dump() | ({"usage": usage.dump()} if usage else {})
+            if rehearsal.packaged.models:
+                record["models"] = [one.dump() for one in rehearsal.packaged.models]
             deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
             said.append(deployment.url)
     except BaseException:
@@ -161,6 +127,10 @@ def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: R
             return _rehearse(target, packaged, options, report)
         except _ModuleMissing as missing:
             packaged = _add_module(packaged, missing, report)
+        except (ProofError, ServiceError) as error:
+            if packaged.plain is None:
+                raise
+            packaged = put_back_models(packaged, error, report)
     raise RequirementError(
         f"the clean environment asked for more packages {ROUNDS} times in a row",
         advice="import them in a cell of the notebook, so that they are found at once",
@@ -191,7 +161,7 @@ def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report
 
 
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:
-    with _stage(report, "start") as said:
+    with stage(report, "start") as said:
         try:
             candidate = target.stage(plan)
         except ServiceError as error:
@@ -204,7 +174,7 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
 
 def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: DeployOptions, report: Report) -> Proof:
     bundle = packaged.bundle
-    with _stage(report, "prove") as said:
+    with stage(report, "prove") as said:
         proof = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
         said.append(f"{proof.equal} of {proof.calls} golden calls equal")
     if not proof.holds:
@@ -226,7 +196,7 @@ def _add_module(packaged: Packaged, missing: _ModuleMissing, report: Report) -> 
         raise missing.error
     report("added", f"{', '.join(added)}: {missing.module} is asked for ({missing.reason})", 0.0)
     bundle = write_bundle(packaged.capture, requirements, data_dir() / "bundles")
-    return Packaged(packaged.capture, requirements, bundle)
+    return replace(packaged, requirements=requirements, bundle=bundle)
 
 
 def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Plan:
@@ -289,26 +259,3 @@ def _explain(traceback: str) -> str | None:
         return (f"the file {found[1]} is not in the service: files beside the notebook come along when the code names "
                 "them, or reads them in a golden call; put it there and name it by a relative path")
     return None
-
-
-@contextmanager
-def _stage(report: Report, name: str) -> Iterator[list[str]]:
-    started = time.perf_counter()
-    said: list[str] = []
-    yield said
-    report(name, "".join(said), time.perf_counter() - started)
-
-
-def count(number: int, noun: str) -> str:
-    """Write `1 value`, `2 values`."""
-    return f"{number} {noun}" + "s" * (number != 1)
-
-
-def format_size(bytes_: int) -> str:
-    """Write a number of bytes for people: `512 B`, `3.4 kB`."""
-    size = float(bytes_)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

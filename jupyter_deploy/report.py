@@ -9,7 +9,8 @@ from typing import Any
 from jupyter_deploy.capture.capture import Capture
 from jupyter_deploy.capture.slice import Piece
 from jupyter_deploy.hardware import describe_hardware, detect_hardware
-from jupyter_deploy.recipe import Packaged, Release, format_size
+from jupyter_deploy.packaged import Packaged, format_size
+from jupyter_deploy.recipe import Release
 from jupyter_deploy.requirements import Requirements
 from jupyter_deploy.targets.target import Plan
 
@@ -39,6 +40,7 @@ def describe_packaged(packaged: Packaged) -> str:
                             f"   {one['reason']}" for one in _state(captured)]),
         *_section("files", [f"{one['path']:<24} {format_size(one['size']):>9}" for one in _files(captured)]),
         *_section("packages", describe_requirements(packaged.requirements)),
+        *_section("models", describe_models(packaged)),
         *_section("hardware", describe_hardware(packaged.bundle.manifest.hardware)),
         *_section("golden calls", [f"{entry:<24} {golden.source}" for entry, golden in captured.golden]),
         *_section("warnings", list_warnings(packaged)),
@@ -63,6 +65,12 @@ def _files(captured: Capture) -> list[dict[str, Any]]:
 def describe_requirements(requirements: Requirements) -> list[str]:
     """Give a line for each distribution, with the reason why it is there."""
     return [f"{one.name + '==' + one.version:<32} {one.reason}" for one in requirements.distributions]
+
+
+def describe_models(packaged: Packaged) -> list[str]:
+    """Give a line for each model that could have been compiled, and one for the packages that it does without."""
+    lines = [str(one) for one in packaged.models]
+    return [*lines, *([f"left out: {', '.join(packaged.left_out)}"] if packaged.left_out else [])]
 
 
 def list_warnings(packaged: Packaged) -> list[str]:
@@ -95,6 +103,8 @@ def summarise(release: Release, stages: Sequence[Stage], *, live: bool = True) -
         "stages": [asdict(stage) for stage in stages],
         "usage": None if release.usage is None else release.usage.dump(),
         "bundle": str(packaged.bundle.folder),
+        "models": [one.dump() for one in packaged.models],
+        "left_out": list(packaged.left_out),
         **list_contents(packaged.capture, packaged.requirements),
     }
 

@@ -135,6 +135,7 @@ def _manifest(capture: Capture, requirements: Requirements) -> Manifest:
             value.size,
             next(piece.reason for piece in capture.code.pieces if piece.name == name),
             value.globals,
+            value.compiled,
         )
         for name, value in sorted(capture.code.state.items())
     )

@@ -9,7 +9,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,13 @@ from jupyter_deploy.capture.golden import (
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.models import is_model, model_entries
 from jupyter_deploy.capture.modules import LocalModules, collect_local
+from jupyter_deploy.capture.overhearing import Asked, overhear
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.capture.restoration import restored
 from jupyter_deploy.capture.schema import infer_parameters, infer_returns, positional_names
 from jupyter_deploy.capture.slice import Finding, Slice
 from jupyter_deploy.capture.stale import find_stale, match_cells
+from jupyter_deploy.capture.state import StateValue
 from jupyter_deploy.capture.walk import Walk
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.notebook import Notebook, Role, read_notebook
@@ -54,6 +56,8 @@ class CaptureOptions:
     """Whether the service gets a GPU; None: it is found out."""
     gpu_memory: int | None = None
     """Bytes of GPU memory that it gets."""
+    exact: bool = False
+    """Whether models stay as they are: none is compiled."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,16 @@ class Capture:
     gpu: bool | None = None
     """What the author said of a GPU."""
     gpu_memory: int | None = None
+    asked: Asked = field(default_factory=dict)
+    """What the golden calls asked the models of the state."""
+
+    def replace_state(self, values: Mapping[str, StateValue]) -> Capture:
+        """Give the capture with other forms of some values, and without the imports that only the former needed."""
+        code = self.code.replace_state(values)
+        gone = self.code.modules.keys() - code.modules.keys()
+        kept = {**_modules_of_types(self.entries), **self.local.imports}
+        imports = {module: reason for module, reason in self.imports.items() if module not in gone or module in kept}
+        return replace(self, code=code, imports={**code.modules, **imports})
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,8 @@ def capture(
             walk.add_method(target.function, target.live)
         else:
             walk.add_entry(target.function)
-    with restored(kernel.names, set().union(*(walk.changed_by(target.function) for target in targets))):
+    changed = set().union(*(walk.changed_by(target.function) for target in targets))
+    with restored(kernel.names, changed), overhear(_namespaces(targets), walk.models()) as asked:
         entries, golden, findings = _ask_entries(kernel, options, targets, roles, recorder, walk)
     code = walk.slice()
     name = options.name or _default_name(kernel, targets)
@@ -151,7 +166,14 @@ def capture(
         kernel.document,
         options.gpu,
         options.gpu_memory,
+        asked,
     )
+
+
+def _namespaces(targets: Sequence[_Target]) -> list[dict[str, Any]]:
+    """The globals that the entries read."""
+    functions = [inspect.unwrap(target.live) for target in targets]
+    return list({id(one.__globals__): one.__globals__ for one in functions if hasattr(one, "__globals__")}.values())
 
 
 def _roles(kernel: Kernel, notebook: Notebook | None) -> dict[Role, list[ExecutedCell]]:

@@ -8,8 +8,8 @@ literal; anything else becomes state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from jupyter_deploy.capture.state import StateValue
 
@@ -51,19 +51,52 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Demand:
+    """A module that something of the slice imports."""
+
+    module: str
+    reason: str
+    state: str | None = None
+    """The value that needs it to be loaded; None: code does."""
+
+
+@dataclass(frozen=True)
 class Slice:
     """What the service consists of: code, state, and what they import."""
 
     pieces: tuple[Piece, ...]
     """In an order in which the module imports cleanly."""
     state: Mapping[str, StateValue]
-    modules: Mapping[str, str]
-    """Modules that the code and the state import, with the reason."""
+    demands: tuple[Demand, ...]
+    """Modules that the code and the state import, in the order in which they were found."""
     environment: tuple[str, ...]
     """Environment variables that stand for secrets."""
     data: Mapping[str, bytes]
     """Relative data files that the code names, by path."""
     findings: tuple[Finding, ...]
+    live: Mapping[str, Any] = field(default_factory=dict)
+    """The values of the state as they are in the kernel."""
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """Modules that the code and the state import, with the first reason of each."""
+        reasons: dict[str, str] = {}
+        for demand in self.demands:
+            reasons.setdefault(demand.module, demand.reason)
+        return dict(sorted(reasons.items()))
+
+    def replace_state(self, values: Mapping[str, StateValue]) -> Slice:
+        """Give the slice with other forms of some values, which have demands of their own."""
+        reasons = {piece.name: piece.reason for piece in self.pieces}
+        demands = [demand for demand in self.demands if demand.state not in values]
+        for name, value in sorted(values.items()):
+            demands += list_demands(name, value, reasons[name])
+        return replace(self, state={**self.state, **values}, demands=tuple(demands))
+
+
+def list_demands(name: str, value: StateValue, reason: str) -> list[Demand]:
+    """List what loading a value imports."""
+    return [Demand(module, f"{name} is a {value.type} ({reason})", name) for module in sorted(value.modules)]
 
 
 def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[Piece, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_deploy.capture.devices import Placement, find_placement, join_placements
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import state as runtime_state
+from jupyter_deploy.runtime.manifest import Compiled
 
 IN_BAND = 4096
 """Buffers below this many bytes stay inside the pickle: mapping them separately gains nothing."""
@@ -40,6 +41,10 @@ class StateValue:
     gives its estimators other bases there, and does not declare it."""
     placements: tuple[Placement, ...] = ()
     """What of it lies on a device other than the processor's memory."""
+    compiled: Compiled | None = None
+    """How a compiled form stands to the original."""
+    needs: frozenset[str] = frozenset()
+    """Modules that a compiled form imports."""
 
     @property
     def size(self) -> int:
@@ -51,7 +56,8 @@ class StateValue:
         """Modules that loading the value imports."""
         reader = {"npy": "numpy", "arrow": "pyarrow", "xgboost": "xgboost", "lightgbm": "lightgbm"}.get(self.format)
         own = {module for module, _ in self.globals if not module.startswith(runtime_state.PACKAGING_SIDE)}
-        return own | self.bases | ({reader} if reader else set()) | ({"pandas"} if self.format == "arrow" else set())
+        frame = {"pandas"} if self.format == "arrow" else set()
+        return own | self.bases | self.needs | frame | ({reader} if reader else set())
 
 
 def serialise(value: Any, name_of: NameOf) -> StateValue:

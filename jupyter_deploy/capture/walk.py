@@ -19,12 +19,14 @@ from jupyter_deploy.capture.files import find_files
 from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
+from jupyter_deploy.capture.models import is_model
 from jupyter_deploy.capture.recreation import find_alias, find_beginning, find_recreation
 from jupyter_deploy.capture.references import References, references_of
 from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
-from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice, order_pieces
+from jupyter_deploy.capture.slice import Demand, Finding, Kind, Piece, Slice, list_demands, order_pieces
 from jupyter_deploy.capture.state import StateValue, serialise, type_name
+from jupyter_deploy.capture.usage import find_use
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.notebook import SKIPPING
 
@@ -62,7 +64,8 @@ class Walk:
         self._skipped = skipped
         self._pieces: dict[str, Piece] = {}
         self._state: dict[str, StateValue] = {}
-        self._modules: dict[str, str] = {}
+        self._demands: list[Demand] = []
+        self._live: dict[str, Any] = {}
         self._environment: dict[str, str] = {}
         self._data: dict[str, bytes] = {}
         self._findings: list[Finding] = []
@@ -148,10 +151,11 @@ class Walk:
         return Slice(
             pieces,
             self._state,
-            dict(sorted(self._modules.items())),
+            tuple(self._demands),
             tuple(sorted(self._environment)),
             dict(sorted(self._data.items())),
             tuple(self._findings),
+            self._live,
         )
 
     def _refill_registries(self) -> None:
@@ -166,11 +170,17 @@ class Walk:
                     advice=f"make {name} in a line of its own, such as {name} = {{}}, before what is put into it",
                 )
             del self._state[name]
+            self._live.pop(name, None)
             held = piece.now - {"_load_state"}
             self._repeat(name, statement, binding, piece.reason)
             self._drain()
             made = self._pieces[name]
             self._pieces[name] = dataclasses.replace(made, later=made.later | held)
+
+    def models(self) -> dict[str, Any]:
+        """Give the models of the state that the slice does nothing with but ask them."""
+        pieces = list(self._pieces.values())
+        return {name: value for name, value in self._live.items() if is_model(value) and find_use(name, pieces).plain}
 
     def changed_by(self, entry: str) -> frozenset[str]:
         """Name the values that calling `entry` may change: what it and all it calls store into."""
@@ -323,7 +333,7 @@ class Walk:
         self._dotted |= references.attributes
         self._changed[name] = references.writes - supplied
         for module in references.imports:
-            self._modules.setdefault(module, f"{name} imports it")
+            self._demands.append(Demand(module, f"{name} imports it"))
         self._bundle_files(references.texts, name)
         self._environment |= {key: os.environ[key] for key in references.variables if key in os.environ}
         for used in sorted(references.names - supplied):
@@ -356,7 +366,7 @@ class Walk:
 
     def _add_import(self, module: str, piece: Piece) -> None:
         self._pieces[piece.name] = piece
-        self._modules.setdefault(module, piece.reason)
+        self._demands.append(Demand(module, piece.reason))
 
     # Values
 
@@ -386,6 +396,7 @@ class Walk:
         except CaptureError as error:
             self._recreate(name, binding, reason, where, error)
             return
+        self._live[name] = value
         self._add_state(name, state, reason, where)
 
     def _bundle_files(self, texts: Iterable[str], user: str) -> None:
@@ -409,8 +420,7 @@ class Walk:
         self._pieces[name] = Piece(
             name, "state", f'{name} = _load_state("{name}")', reason, now=state.names | {"_load_state"}
         )
-        for module in state.modules:
-            self._modules.setdefault(module, f"{name} is a {state.type} ({reason})")
+        self._demands += list_demands(name, state, reason)
         if state.size > LARGE:
             self._findings.append(
                 Finding(

@@ -17,8 +17,8 @@ from jupyter_deploy.check.job import Job
 from jupyter_deploy.check.pinning import find_installs, find_unpinned
 from jupyter_deploy.errors import NotebookError
 from jupyter_deploy.notebook import read_notebook
+from jupyter_deploy.packaged import format_size
 from jupyter_deploy.proof import Difference, table
-from jupyter_deploy.recipe import format_size
 
 _CODES = {"ProofError": "proof-failed", "ExecutionFailed": "execution-failed", "NotebookError": "not-runnable",
           "UsageError": "wrong-use", "ContractDamaged": "contract-damaged"}

@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_deploy.check.drift import Moved
 from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.judgement import Check, format_seconds
-from jupyter_deploy.recipe import count, format_size
+from jupyter_deploy.packaged import count, format_size
 
 SHOWN = 12
 """Golden answers shown that moved, the worst first."""

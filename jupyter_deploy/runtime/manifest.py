@@ -51,6 +51,21 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """What takes a model's place, and how near its answers were to the model's when it was tried.
+
+    Nothing here is measured anew each time: how fast it is stands with the proof.
+    """
+
+    form: str
+    """What computes it: `NumPy`, `ONNX Runtime`."""
+    rtol: float = 0.0
+    """How far a number may be from the notebook's, of its size; 0: it was equal to the last bit."""
+    atol: float = 0.0
+    """How far it may be beyond that."""
+
+
+@dataclass(frozen=True)
 class StateItem:
     """A value that `service.py` reads with `load_state(name)`."""
 
@@ -64,6 +79,8 @@ class StateItem:
     """The chain of names that leads from an entry to this value."""
     globals: tuple[tuple[str, str], ...] = ()
     """The (module, name) pairs that unpickling may look up; nothing else is admitted."""
+    compiled: Compiled | None = None
+    """Set where a compiled form stands for the model."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +157,16 @@ class Manifest:
         fields = dataclasses.asdict(self)
         if self.hardware is None:
             del fields["hardware"]  # as bundles were before there was such a field, so that they keep their version
+        for item in fields["state"]:
+            if item["compiled"] is None:
+                del item["compiled"]  # the same
         return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+    @property
+    def tolerance(self) -> tuple[float, float]:
+        """How far numbers may be from the notebook's, relatively and absolutely: 0 unless a model is compiled so."""
+        compiled = [item.compiled for item in self.state if item.compiled is not None]
+        return max((one.rtol for one in compiled), default=0.0), max((one.atol for one in compiled), default=0.0)
 
     @property
     def version(self) -> str:
@@ -179,7 +205,7 @@ def parse_manifest(data: bytes) -> Manifest:
             entries=tuple(_parse_entry(entry) for entry in raw["entries"]),
             setup=tuple(raw["setup"]),
             state=tuple(
-                StateItem(**{**item, "globals": tuple((module, name) for module, name in item["globals"])})
+                _parse_state(item)
                 for item in raw["state"]
             ),
             golden=tuple(GoldenCall(**call) for call in raw["golden"]),
@@ -190,6 +216,12 @@ def parse_manifest(data: bytes) -> Manifest:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleDamaged(f"{MANIFEST} is not a manifest: {type(error).__name__}: {error}") from error
+
+
+def _parse_state(raw: dict[str, Any]) -> StateItem:
+    compiled = Compiled(**raw["compiled"]) if "compiled" in raw else None
+    return StateItem(**{**raw, "globals": tuple((module, name) for module, name in raw["globals"]),
+                        "compiled": compiled})
 
 
 def _parse_entry(raw: dict[str, Any]) -> Entry:

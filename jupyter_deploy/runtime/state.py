@@ -1,8 +1,9 @@
 """The values that `service.py` reads: `model = load_state("model")`.
 
-Formats, the safest first: `npy`, `arrow`, `xgboost`, `lightgbm` and `json` hold data only. `pickle` holds objects; it
-is read by an unpickler that admits only the globals that the manifest lists for that value. Large buffers stand in a
-file beside the pickle and are mapped copy-on-write: workers share their pages, and one that writes gets its own copy.
+Formats, the safest first: `npy`, `arrow`, `xgboost`, `lightgbm`, `json` and `compiled` hold data only. `pickle` holds
+objects; it is read by an unpickler that admits only the globals that the manifest lists for that value. Large buffers
+stand in a file beside the pickle and are mapped copy-on-write: workers share their pages, and one that writes gets its
+own copy.
 """
 
 from __future__ import annotations
@@ -83,6 +84,12 @@ def _read_lightgbm(path: Path) -> Any:
     return lightgbm.Booster(model_file=str(path))
 
 
+def _read_compiled(path: Path) -> Any:
+    from .compiled import read_compiled
+
+    return read_compiled(path)
+
+
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
 
@@ -98,6 +105,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
     "xgboost": _read_xgboost,
     "lightgbm": _read_lightgbm,
     "json": _read_json,
+    "compiled": _read_compiled,
 }
 
 
@@ -166,9 +174,14 @@ def read_buffers(path: Path) -> list[memoryview]:
         return []
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    (count,) = struct.unpack_from("<Q", mapped)
-    numbers = struct.unpack_from(f"<{2 * count}Q", mapped, 8)
-    view = memoryview(mapped)
+    return split_buffers(mapped)
+
+
+def split_buffers(data: Any) -> list[memoryview]:
+    """Give the buffers that lie in `data`, as `write_buffers` laid them out."""
+    (count,) = struct.unpack_from("<Q", data)
+    numbers = struct.unpack_from(f"<{2 * count}Q", data, 8)
+    view = memoryview(data)
     return [view[offset : offset + size] for offset, size in zip(numbers[::2], numbers[1::2], strict=True)]
 
 

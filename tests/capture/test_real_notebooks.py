@@ -347,6 +347,7 @@ CASES = [
             "def predict(rows: pd.DataFrame):\n    return model.predict(rows[['a', 'b']])",
             "predict(train.head(4))",
         ),
+        deploy="predict --exact",
         has=('model = _load_state("model")',),
         lacks=("train", "plt"),
         packages=("scikit-learn", "pandas"),

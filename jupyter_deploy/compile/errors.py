@@ -1,0 +1,7 @@
+"""Why a model stays as it is."""
+
+from __future__ import annotations
+
+
+class NotCompiled(Exception):
+    """A model has no compiled form, or the form did not stand its trial; the message says why in one line."""

@@ -1,0 +1,151 @@
+"""A service with a compiled model: live, in its carved environment, with the notebook's answers."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_notebook import LiveNotebook
+
+from jupyter_deploy.runtime.manifest import read_manifest
+
+CANCER = """\
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+rows, labels = load_breast_cancer(return_X_y=True)"""
+W1 = ("w1 = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, labels)",
+      "def diagnose(row: list[float]) -> float:\n    return float(w1.predict_proba([row])[0, 1])",
+      "diagnose(rows[0].tolist())")
+W2 = ("w2 = RandomForestClassifier(200, random_state=0).fit(rows, labels)",
+      "def classify(table: np.ndarray) -> np.ndarray:\n    return w2.predict_proba(table)", "classify(rows[:3])")
+W3 = ("w3 = GradientBoostingClassifier(n_estimators=200, random_state=0).fit(rows, labels)",
+      "def score(row: np.ndarray) -> float:\n    return float(w3.predict_proba(row.reshape(1, -1))[0, 1])",
+      "score(rows[0])")
+LOOK = """\
+def look(module: str) -> str:
+    import importlib
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return str(error)
+    return "here"
+"""
+
+
+def ask(done: dict[str, Any], entry: str, body: Any) -> tuple[int, Any]:
+    request = urllib.request.Request(f"{done['url']}/{entry}", json.dumps(body).encode(),
+                                     {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def compiled_of(done: dict[str, Any]) -> dict[str, Any]:
+    return {item.name: item.compiled for item in read_manifest(Path(done["folder"])).state}
+
+
+@pytest.mark.parametrize(("cells", "entry", "form"), [
+    (W1, "diagnose", "NumPy"), (W2, "classify", "ONNX Runtime"), (W3, "score", "ONNX Runtime"),
+], ids=["W1", "W2", "W3"])
+def test_the_framework_is_left_out_and_answers_stay(
+    cells: tuple[str, ...], entry: str, form: str, notebook: LiveNotebook
+) -> None:
+    notebook.run(CANCER, *cells, LOOK, "look('json')")
+    done = notebook.deploy(f"{entry} look")
+    assert done["equal"] == done["calls"]
+    assert "compile" in done["output"]
+    assert f"compiled ({form})" in done["output"]
+    assert "faster for one row" in done["output"]
+    assert not {"scikit-learn", "scipy", "joblib"} & set(done["packages"])
+    assert ("onnxruntime" in done["packages"]) == (form == "ONNX Runtime")
+    assert "scikit-learn, scipy, threadpoolctl left out" in done["output"]
+    for module in ("sklearn", "scipy", "joblib"):
+        assert ask(done, "look", {"module": module}) == (200, f"No module named '{module}'")
+    compiled = compiled_of(done)[cells[0][:2]]
+    assert (compiled.form, compiled.rtol == 0) == (form, form == "ONNX Runtime")
+    name = {"diagnose": "row", "classify": "table", "score": "row"}[entry]
+    for place in range(5):
+        body = {name: notebook.value(f"rows[{place}].tolist()" if name == "row" else f"rows[{place}:{place + 2}].tolist()")}
+        live = notebook.value(f"np.asarray({entry}(" + (f"rows[{place}]" if name == "row" else
+                                                        f"rows[{place}:{place + 2}]") + ")).tolist()")
+        status, answer = ask(done, entry, body)
+        assert status == 200
+        assert answer == pytest.approx(live, rel=1e-12) if form == "NumPy" else answer == live
+    messages = notebook.value("[one['message'] for one in _endpoint.logs()]")
+    assert any(f"{entry} answers requests together" in message for message in messages), messages
+    status, _ = ask(done, entry, {name: [1.0] if name == "row" else [[1.0]]})
+    assert status in (422, 500)
+
+
+def test_exact_serves_models_as_they_are(notebook: LiveNotebook) -> None:
+    notebook.run(CANCER, *W1)
+    done = notebook.deploy("diagnose --exact")
+    assert done["state"] == {"w1": "pickle"}
+    assert "scikit-learn" in done["packages"]
+    assert "compile" not in done["output"]
+    assert compiled_of(done) == {"w1": None}
+    compiled = notebook.deploy("diagnose")
+    assert compiled["state"] == {"w1": "compiled"}
+    assert compiled["version"] != done["version"]
+    assert notebook.deploy("diagnose")["version"] == compiled["version"], "same capture, same bytes"
+
+
+@pytest.mark.parametrize(("code", "why"), [
+    ("def diagnose(row: list[float]) -> float:\n    return float(w1.predict_proba([row])[0, 1] * w1[-1].coef_[0, 0])",
+     "uses it in another way: w1[-1]"),
+    ("def diagnose(row: list[float]) -> float:\n    return ask(w1, row)\n\ndef ask(model, row):\n    return float(model.predict([row])[0])",
+     "uses it in another way: ask(w1, row)"),
+], ids=["attribute", "argument"])
+def test_a_model_that_is_used_in_other_ways_stays(code: str, why: str, notebook: LiveNotebook) -> None:
+    notebook.run(CANCER, W1[0], code, W1[2])
+    done = notebook.deploy("diagnose")
+    assert "w1: not compiled, cell" in done["output"]
+    assert why in done["output"]
+    assert done["state"]["w1"] == "pickle"
+    assert "scikit-learn" in done["packages"]
+
+
+def test_a_second_model_keeps_the_framework(notebook: LiveNotebook) -> None:
+    notebook.run(CANCER, W1[0], W2[0],
+                 "def both(row: list[float]) -> float:\n"
+                 "    return float(w1.predict_proba([row])[0, 1] + w2.score([row], [1]))", "both(rows[0].tolist())")
+    done = notebook.deploy("both")
+    assert done["state"] == {"w1": "compiled", "w2": "pickle"}
+    assert "scikit-learn" in done["packages"]
+
+
+def test_without_onnxruntime_trees_stay_and_the_extra_is_named(notebook: LiveNotebook) -> None:
+    notebook.run("import sys\nsys.modules['onnxruntime'] = None\n" + CANCER, *W1, *W2)
+    done = notebook.deploy("diagnose classify")
+    assert done["state"] == {"w1": "compiled", "w2": "pickle"}
+    assert ("w2: not compiled, that takes onnxruntime, which is not installed: pip install 'nbdeploy[compile]'"
+            in done["output"])
+
+
+def test_what_falls_short_in_the_clean_environment_goes_live_as_it_is(notebook: LiveNotebook) -> None:
+    notebook.run(CANCER, W1[0],
+                 "def digits(row: list[float]) -> str:\n"
+                 "    import sys\n"
+                 "    return repr(type(w1.predict_proba([row])[0, 1])) + str('sklearn' in sys.modules)",
+                 "digits(rows[0].tolist())")
+    done = notebook.deploy("digits")
+    assert done["state"] == {"w1": "pickle"}
+    assert "w1: not compiled, the service with it fell short" in done["output"]
+    assert done["equal"] == done["calls"]
+
+
+def test_the_report_tells(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy", CANCER, *W2)
+    shown = notebook.execute("%deploy classify --dry-run")
+    assert "models:\n  w2: compiled (ONNX Runtime), equal to the last bit on 512 rows" in shown
+    assert "left out: cloudpickle, joblib" in shown or "left out: joblib" in shown
