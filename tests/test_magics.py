@@ -98,7 +98,7 @@ def test_cells_to_include_and_to_skip(notebook: LiveNotebook) -> None:
     done = notebook.deploy("predict")
     assert "decimal.getcontext().prec = 5" in done["service"]
     assert done["equal"] == 1
-    with pytest.raises(CellFailed, match="tagged deploy:skip"):
+    with pytest.raises(CellFailed, match="tagged to be skipped"):
         notebook.deploy("lean")
 
 
