@@ -47,7 +47,7 @@ CASES = {
                  warning="classify changes total_tokens"),
     "bikes": Case(2, frozenset({"booster", "gbm"}), frozenset({"matplotlib"}), "forecast",
                   {"when": "2024-02-03T17:00:00", "temp": 12.5, "weather": "rain"}, None,
-                  needs=frozenset({"xgboost-cpu", "lightgbm", "scikit-learn"})),
+                  needs=frozenset({"onnxruntime", "pandas"})),
     "movies": Case(2, frozenset({"matrix", "movies", "nn", "table", "title_to_id"}), frozenset({"matplotlib"}), "recommend",
                    {"title": "Alien", "n": 1}, None, warning="unknown movie: Zorro"),
 }

@@ -34,7 +34,12 @@ def find_use(name: str, pieces: Iterable[Piece]) -> Use:
     for piece in pieces:
         if piece.name == name and piece.kind == "state":
             continue
-        tree = ast.parse(piece.text)
+        try:
+            tree = ast.parse(piece.text)
+        except SyntaxError:  # a cell that awaits at its top
+            if name in piece.text:
+                return Use(frozenset(methods), f"{piece.cell or piece.name} cannot be looked into")
+            continue
         for other in _other_uses(name, tree, methods):
             return Use(frozenset(methods), f"{piece.cell or piece.name} uses it in another way: {other}")
     return Use(frozenset(methods), None)

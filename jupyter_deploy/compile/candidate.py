@@ -98,7 +98,9 @@ def find_candidate(model: Any) -> Candidate:
 
 
 def _take_apart(model: Any) -> tuple[list[Any], Any]:
-    """Give a pipeline's transformers, those of pipelines in it one by one, and its last step."""
+    """Give a pipeline's transformers, those of pipelines in it one by one, and its last step; of a search its best."""
+    if own_name(model).startswith("sklearn.model_selection._search") and hasattr(model, "best_estimator_"):
+        return _take_apart(model.best_estimator_)
     if own_name(model) != "sklearn.pipeline.Pipeline":
         return [], model
     *before, last = [step for _, step in model.steps]

@@ -48,6 +48,9 @@ def make_rows(
     tables = [np.asarray(one) for one in asked if np.ndim(one) == 2]
     rows = np.concatenate([one for one in tables if one.shape[1] == tables[0].shape[1]])
     varied = _vary(rows[chance.integers(0, len(rows), count)], rows, thresholds, chance)
+    if varied.dtype.kind == "f" and varied.shape[1] == model.n_features_in_:
+        # A few golden calls show little of what the model knows: its own ranges show the rest.
+        varied[1::4] = _invent(model, thresholds, chance, count)[1::4]
     varied = _lose(varied, chance) if missing and varied.dtype.kind == "f" else varied
     return varied.tolist() if isinstance(table, list) else varied
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from jupyter_deploy.capture.capture import Capture
-from jupyter_deploy.capture.models import is_model
+from jupyter_deploy.capture.models import is_model, is_torch_module
 from jupyter_deploy.capture.state import StateValue
 from jupyter_deploy.capture.usage import find_use
 from jupyter_deploy.compile.candidate import Candidate, find_candidate
@@ -94,6 +94,8 @@ def _compile_in_time(captured: Capture, name: str, model: Any) -> tuple[Outcome,
 
 
 def _compile(captured: Capture, name: str, model: Any) -> tuple[Candidate, Trial, dict[str, bytes]]:
+    if is_torch_module(model):
+        raise NotCompiled("there is no compiled form of a PyTorch module")
     use = find_use(name, captured.code.pieces)
     if use.other is not None:
         raise NotCompiled(use.other)

@@ -17,6 +17,7 @@ from sklearn import ensemble, linear_model, svm, tree
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler, StandardScaler
 
@@ -58,6 +59,7 @@ CASES = [
     Case(ensemble.RandomForestRegressor(20, random_state=0), "diabetes"),
     Case(ensemble.ExtraTreesClassifier(20, random_state=0), "iris"),
     Case(make_pipeline(StandardScaler(), ensemble.RandomForestClassifier(20, random_state=0)), "cancer"),
+    Case(GridSearchCV(ensemble.RandomForestClassifier(5, random_state=0), {"max_depth": [2, 4]}, cv=2), "cancer"),
     Case(ensemble.GradientBoostingClassifier(n_estimators=40, random_state=0), "cancer"),
     Case(ensemble.GradientBoostingClassifier(n_estimators=10, random_state=0), "digits"),
     Case(ensemble.GradientBoostingRegressor(n_estimators=40, random_state=0), "diabetes"),
