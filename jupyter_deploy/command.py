@@ -65,6 +65,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_build(verbs)
     export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy")
     export.add_argument("folder", type=Path, metavar="DIR")
+    export.add_argument("--no-wheels", dest="wheels", action="store_false",
+                        help="leave out the wheels that an index has; the README says how to fetch them by hash")
+    export.add_argument("--no-image", dest="image", action="store_false", help="leave out all that an image takes")
+    export.add_argument("--base", metavar="IMAGE", help="the image to build on (default: python:3.x-slim)")
+    export.add_argument("--platform", metavar="P", help="linux/amd64 or linux/arm64 (default: this machine's)")
     return parser
 
 
@@ -221,10 +226,11 @@ def _build(arguments: argparse.Namespace) -> None:
 
 def _find_bundle(arguments: argparse.Namespace) -> Path:
     from jupyter_deploy.runtime.manifest import MANIFEST
+    from jupyter_deploy.targets.deployments import find_target_of
 
     if (Path(arguments.what) / MANIFEST).is_file():
         return Path(arguments.what)
-    status = _target(arguments).status(arguments.what)[0]
+    status = find_target_of(arguments.what, arguments.target).status(arguments.what)[0]
     return Path(next(version.bundle for version in status.versions if version.version == status.version))
 
 
@@ -234,11 +240,14 @@ def _tell(text: str) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from jupyter_deploy.export import export
+    from jupyter_deploy.export import ExportOptions, export
 
     status = _target(arguments).status(arguments.name)[0]
     bundle = next(version.bundle for version in status.versions if version.version == status.version)
-    _print(f"wrote {export(Path(bundle), arguments.folder)}")
+    options = ExportOptions(arguments.wheels, arguments.image, arguments.base, arguments.platform)
+    folder = export(Path(bundle), arguments.folder, options)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    _print(f"wrote {folder}, {size / 1e6:.1f} MB")
 
 
 def _target(arguments: argparse.Namespace) -> Any:

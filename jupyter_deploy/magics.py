@@ -20,10 +20,11 @@ from jupyter_deploy.endpoint import Endpoint, Metrics, RehearsedEndpoint, find_e
 from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
-from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, Report, deploy, make_plan, package, rehearse
+from jupyter_deploy.progress import tell
+from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, deploy, make_plan, package, rehearse
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
-from jupyter_deploy.targets.target import Deployment, find_target
+from jupyter_deploy.targets.target import Deployment, Report, find_target
 
 RESULT = "NBDEPLOY_RESULT"
 """Environment variable: the file in which `nbdeploy up` waits for the outcome."""
@@ -216,8 +217,10 @@ def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | N
 
 
 def _print_stage(stage: str, text: str, seconds: float) -> None:
-    sys.stdout.write(f"{Stage(stage, text, seconds)}\n")
+    line = str(Stage(stage, text, seconds))
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
+    tell(line)
 
 
 def _override(options: DeployOptions) -> DeployOptions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,14 +23,12 @@ from jupyter_deploy.targets.target import (
     Candidate,
     Deployment,
     Plan,
+    Report,
     Target,
     build_options,
     check_name,
     find_target,
 )
-
-Report = Callable[[str, str, float], None]
-"""Called after each stage with its name, what came of it, and the seconds it took."""
 
 _MISSING = re.compile(r"No module named '([\w.]+)'")
 ROUNDS = 6
@@ -193,7 +191,7 @@ def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:
     with _stage(report, "start") as said:
         try:
-            candidate = target.stage(plan)
+            candidate = target.stage(plan, report)
         except ServiceError as error:
             if missing := _MISSING.search(error.message):
                 raise _ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error

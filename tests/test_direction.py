@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_deploy"
-ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware", "bundle", "environment", "export", "proof", "metrics",
-         "registry", "image", "leftovers", "targets", "watch", "recipe", "options"]
+ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware", "bundle", "environment", "proof", "metrics",
+         "registry", "image", "export", "leftovers", "targets", "watch", "recipe", "options"]
 RUNTIME_MAY_IMPORT = {"uvloop", "httptools", "orjson", "service",
                       "numpy", "pandas", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
 

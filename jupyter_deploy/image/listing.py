@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.image.build import Image
+from collections.abc import Callable
+
+from jupyter_deploy.image.build import Image, Report
 
 _WIDTH = 110
+_SHORT = 60
 
 
 def format_stage(name: str, text: str, seconds: float) -> str:
     """Lay out a finished stage as one line."""
     return f"  {name:<14} {text:<60} {seconds:6.2f} s"
+
+
+def describe_step(step: str) -> str | None:
+    """Say in a few words what a step of the engine does that may take long; None for all others."""
+    if not step.startswith("RUN "):
+        return None
+    words = {'"environment"]': "unpacking and compiling the packages", '"copy"': "compiling the service"}
+    text = next((text for word, text in words.items() if word in step), None)
+    return text or ("installing system libraries" if "apt-get" in step else step[4:_SHORT])
+
+
+def report_steps(report: Report) -> Callable[[str], None]:
+    """Give what tells `report` of each step of the engine that may take long, as it begins."""
+    def say(step: str) -> None:
+        if text := describe_step(step):
+            report("build", f"{text} …", 0.0)
+
+    return say
 
 
 def format_step(step: str) -> str:
