@@ -32,6 +32,8 @@ OVERRIDES = "NBDEPLOY_OVERRIDES"
 """Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
 DRY_RUN = "NBDEPLOY_DRY_RUN"
 """Environment variable: set to 1, `%deploy` does everything but going live."""
+BUILD = "NBDEPLOY_BUILD"
+"""Environment variable: the options of `nbdeploy build` as JSON; `%deploy` builds an image in place of going live."""
 CHECK = "NBDEPLOY_CHECK"
 """Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
 
@@ -116,6 +118,10 @@ class DeployMagics(Magics):
             from jupyter_deploy.check.rehearsal import rehearse_here
 
             return rehearse_here(kernel, options, _reporter([]), self.recorder)
+        if BUILD in os.environ:
+            from jupyter_deploy.building.kernel import build_here
+
+            return _hand_over(build_here(kernel, options, _print_stage, self.recorder))
         return self._rehearse(kernel, options) if is_dry_run() else self._go_live(kernel, options)
 
     def _run(self, cell: str) -> None:
@@ -167,8 +173,11 @@ def _tell(release: Release, stages: list[Stage], *, live: bool = True) -> None:
     """Show the warnings, and hand `nbdeploy up` what it waits for."""
     for warning in list_warnings(release.packaged):
         sys.stderr.write(f"warning: {warning}\n")
+    _hand_over(summarise(release, stages, live=live))
+
+
+def _hand_over(summary: dict[str, Any]) -> None:
     if RESULT in os.environ:
-        summary = summarise(release, stages, live=live)
         Path(os.environ[RESULT]).write_text(json.dumps(summary), encoding="utf-8")
 
 

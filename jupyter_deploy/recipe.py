@@ -30,7 +30,8 @@ from jupyter_deploy.targets.target import (
     find_target,
 )
 
-_MISSING = re.compile(r"No module named '([\w.]+)'")
+MISSING = re.compile(r"No module named '([\w.]+)'")
+"""What a service says that lacks a module."""
 ROUNDS = 6
 """Times the clean environment may ask for one more package before the deployment is given up."""
 
@@ -157,15 +158,15 @@ def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: R
     for _ in range(ROUNDS):
         try:
             return _rehearse(target, packaged, options, report)
-        except _ModuleMissing as missing:
-            packaged = _add_module(packaged, missing, report)
+        except ModuleMissing as missing:
+            packaged = add_missing(packaged, missing, report)
     raise RequirementError(
         f"the clean environment asked for more packages {ROUNDS} times in a row",
         advice="import them in a cell of the notebook, so that they are found at once",
     )
 
 
-class _ModuleMissing(Exception):
+class ModuleMissing(Exception):
     """The clean environment lacks a module; `error` is what to raise when it cannot be added."""
 
     def __init__(self, module: str, reason: str, error: DeployError) -> None:
@@ -192,9 +193,9 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
     with _stage(report, "start") as said:
         try:
             candidate = target.stage(plan, report)
-        except ServiceError as error:
-            if missing := _MISSING.search(error.message):
-                raise _ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
+        except (ServiceError, ProofError) as error:
+            if missing := MISSING.search(error.message):
+                raise ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
             raise
         said.append(f"in a clean environment at {candidate.url}")
     return candidate
@@ -212,7 +213,7 @@ def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: De
     return proof
 
 
-def _add_module(packaged: Packaged, missing: _ModuleMissing, report: Report) -> Packaged:
+def add_missing(packaged: Packaged, missing: ModuleMissing, report: Report) -> Packaged:
     """Add what the kernel's environment has and the clean one lacks (raises the error of `missing` if it has none)."""
     before = {one.name for one in packaged.requirements.distributions}
     try:
@@ -268,8 +269,8 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         unsteady=unsteady,
     )
     for one in failures:
-        if missing := _MISSING.search(str(one.get("traceback", ""))):
-            return _ModuleMissing(missing.group(1), "imported by a golden call", error)
+        if missing := MISSING.search(str(one.get("traceback", ""))):
+            return ModuleMissing(missing.group(1), "imported by a golden call", error)
     return error
 
 
