@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -218,6 +219,7 @@ def connect() -> Engine:
     refused = []
     for address in _addresses():
         try:
+            _knock(address)
             client = docker.DockerClient(base_url=address, timeout=_TIMEOUT, version="auto")
             client.ping()
         except (docker.errors.DockerException, OSError, ValueError) as error:
@@ -229,6 +231,14 @@ def connect() -> Engine:
         advice = ("add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), "
                   "or use rootless Docker")
     raise ImageError("no container engine answers: " + "; ".join(refused), advice=advice)
+
+
+def _knock(address: str) -> None:
+    """See that something listens (raises `OSError`): the SDK leaves a socket open when nothing does."""
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_TIMEOUT)
+            probe.connect(address.removeprefix("unix://"))
 
 
 def _addresses() -> Iterator[str]:
