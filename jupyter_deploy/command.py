@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
+    from jupyter_deploy.building.verb import add_build
     from jupyter_deploy.check.verb import add_check
     from jupyter_deploy.options import Parser
 
@@ -63,10 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
     back = _add_verb(verbs, "rollback", _rollback, "go back to the version before", as_json=True)
     back.add_argument("--to", metavar="VERSION", help="the version to go back to")
     _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it", as_json=True)
-    _add_build(verbs)
+    add_build(verbs)
     export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy",
                        as_json=True)
     export.add_argument("folder", type=Path, metavar="DIR")
+    export.add_argument("--no-wheels", dest="wheels", action="store_false",
+                        help="leave out the wheels that an index has; the README says how to fetch them by hash")
+    export.add_argument("--no-image", dest="image", action="store_false", help="leave out all that an image takes")
+    export.add_argument("--base", metavar="IMAGE", help="the image to build on (default: python:3.x-slim)")
+    export.add_argument("--platform", metavar="P", help="linux/amd64 or linux/arm64 (default: this machine's)")
     return parser
 
 
@@ -88,21 +94,6 @@ def _add_up(verbs: Any) -> None:
     up.add_argument("--cell-timeout", type=int, metavar="S", help="seconds that one cell may take (default: no limit)")
     up.add_argument("--json", action="store_true", help="print one JSON object: name, version, url, proof, seconds")
     add_deploy_options(up)
-
-
-def _add_build(verbs: Any) -> None:
-    build = _add_verb(verbs, "build", _build, "build a container image and prove it in a container", name=False,
-                      as_json=True)
-    build.add_argument("what", metavar="NAME|BUNDLE", help="an endpoint, whose live version is taken, or a bundle's "
-                                                           "folder")
-    build.add_argument("--tag", metavar="T", help="the image's name (default: NAME:VERSION)")
-    build.add_argument("--push", action="store_true", help="push the image, with your docker login")
-    build.add_argument("--base", metavar="IMAGE", help="the image to build on (default: python:3.x-slim)")
-    build.add_argument("--platform", metavar="P", help="linux/amd64 or linux/arm64 (default: the engine's own)")
-    build.add_argument("--no-golden", dest="golden", action="store_false",
-                       help="leave the golden calls out of the image once it is proven: they may hold people's data")
-    build.add_argument("--lambda", dest="lambda_adapter", action="store_true",
-                       help="add the AWS Lambda Web Adapter, which does nothing elsewhere")
 
 
 def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True, as_json: bool = False) -> Any:
@@ -207,42 +198,16 @@ def _delete(arguments: argparse.Namespace) -> None:
     _tell_outcome(arguments, {"name": arguments.name}, f"{arguments.name} is gone")
 
 
-def _build(arguments: argparse.Namespace) -> None:
-    from jupyter_deploy.image import BuildOptions, build_image
-    from jupyter_deploy.image.listing import format_image, format_stage, format_step
-
-    options = BuildOptions(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(BuildOptions)
-                              if hasattr(arguments, field.name)})
-    image = build_image(_find_bundle(arguments), options=options,
-                        report=lambda *stage: _tell(format_stage(*stage)), say=lambda step: _tell(format_step(step)))
-    if arguments.json:
-        _print_json({**dataclasses.asdict(image), "sbom": str(image.sbom), "proof": image.proof.dump()})
-    else:
-        _print(format_image(image))
-
-
-def _find_bundle(arguments: argparse.Namespace) -> Path:
-    from jupyter_deploy.runtime.manifest import MANIFEST
-
-    if (Path(arguments.what) / MANIFEST).is_file():
-        return Path(arguments.what)
-    status = _target(arguments).status(arguments.what)[0]
-    return Path(next(version.bundle for version in status.versions if version.version == status.version))
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 def _export(arguments: argparse.Namespace) -> None:
-    from jupyter_deploy.export import export
+    from jupyter_deploy.export import ExportOptions, export
 
     status = _target(arguments).status(arguments.name)[0]
     bundle = next(version.bundle for version in status.versions if version.version == status.version)
-    folder = export(Path(bundle), arguments.folder)
-    _tell_outcome(arguments, {"name": arguments.name, "version": status.version, "folder": str(folder)},
-                  f"wrote {folder}")
+    options = ExportOptions(arguments.wheels, arguments.image, arguments.base, arguments.platform)
+    folder = export(Path(bundle), arguments.folder, options)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    outcome = {"name": arguments.name, "version": status.version, "folder": str(folder), "bytes": size}
+    _tell_outcome(arguments, outcome, f"wrote {folder}, {size / 1e6:.1f} MB")
 
 
 def _target(arguments: argparse.Namespace) -> Any:

@@ -20,6 +20,7 @@ from jupyter_deploy.document import NOTEBOOK
 from jupyter_deploy.errors import DeployError, NotebookError, UsageError
 from jupyter_deploy.magics import OVERRIDES, RESULT
 from jupyter_deploy.notebook import read_notebook
+from jupyter_deploy.progress import PROGRESS, follow
 from jupyter_deploy.recipe import DeployOptions
 
 _LOADING = "%load_ext jupyter_deploy"
@@ -51,10 +52,12 @@ class ExecutionFailed(DeployError):
     """A cell of the notebook failed."""
 
 
-def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions) -> dict[str, Any]:
+def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions,
+                       more: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run a notebook; its own `%deploy` line deploys, or one that is added at its end.
 
-    Gives the release's figures as `report.summarise` does.
+    The stages are shown on standard error as they end; `more` are further variables for the kernel. Gives the release's
+    figures as `report.summarise` does.
 
     Raises
     ------
@@ -66,10 +69,11 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions) -
     """
     document = load_document(run)
     with tempfile.TemporaryDirectory(prefix="nbdeploy-") as folder:
-        result = Path(folder) / "result.json"
-        variables = {NOTEBOOK: str(run.notebook.resolve()), RESULT: str(result), OVERRIDES: write_overrides(options)}
+        result, progress = Path(folder) / "result.json", Path(folder) / "progress.txt"
+        variables = {NOTEBOOK: str(run.notebook.resolve()), RESULT: str(result), OVERRIDES: write_overrides(options),
+                     PROGRESS: str(progress), **(more or {})}
         try:
-            with environment(variables):
+            with environment(variables), follow(progress, _show):
                 execute(_inject(document, names), run, run.output or Path(folder) / "executed.ipynb")
         except ExecutionFailed as error:
             raise _add_live(error, result) from error
@@ -77,6 +81,11 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions) -
             raise ExecutionFailed("the notebook ran, but nothing was deployed", where=str(run.notebook))
         outcome: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         return outcome
+
+
+def _show(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def load_document(run: Run) -> Any:

@@ -20,11 +20,12 @@ from jupyter_deploy.endpoint import Endpoint, Metrics, RehearsedEndpoint, find_e
 from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
-from jupyter_deploy.packaged import Report, package
+from jupyter_deploy.packaged import package
+from jupyter_deploy.progress import tell
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, deploy, make_plan, rehearse
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
-from jupyter_deploy.targets.target import Deployment, find_target
+from jupyter_deploy.targets.target import Deployment, Report, find_target
 
 RESULT = "NBDEPLOY_RESULT"
 """Environment variable: the file in which `nbdeploy up` waits for the outcome."""
@@ -32,6 +33,8 @@ OVERRIDES = "NBDEPLOY_OVERRIDES"
 """Environment variable: options of `nbdeploy up`, which go before those of the notebook's own `%deploy` lines."""
 DRY_RUN = "NBDEPLOY_DRY_RUN"
 """Environment variable: set to 1, `%deploy` does everything but going live."""
+BUILD = "NBDEPLOY_BUILD"
+"""Environment variable: the options of `nbdeploy build` as JSON; `%deploy` builds an image in place of going live."""
 CHECK = "NBDEPLOY_CHECK"
 """Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
 
@@ -116,6 +119,10 @@ class DeployMagics(Magics):
             from jupyter_deploy.check.rehearsal import rehearse_here
 
             return rehearse_here(kernel, options, _reporter([]), self.recorder)
+        if BUILD in os.environ:
+            from jupyter_deploy.building.kernel import build_here
+
+            return _hand_over(build_here(kernel, options, _print_stage, self.recorder))
         return self._rehearse(kernel, options) if is_dry_run() else self._go_live(kernel, options)
 
     def _run(self, cell: str) -> None:
@@ -167,8 +174,11 @@ def _tell(release: Release, stages: list[Stage], *, live: bool = True) -> None:
     """Show the warnings, and hand `nbdeploy up` what it waits for."""
     for warning in list_warnings(release.packaged):
         sys.stderr.write(f"warning: {warning}\n")
+    _hand_over(summarise(release, stages, live=live))
+
+
+def _hand_over(summary: dict[str, Any]) -> None:
     if RESULT in os.environ:
-        summary = summarise(release, stages, live=live)
         Path(os.environ[RESULT]).write_text(json.dumps(summary), encoding="utf-8")
 
 
@@ -217,8 +227,10 @@ def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | N
 
 
 def _print_stage(stage: str, text: str, seconds: float) -> None:
-    sys.stdout.write(f"{Stage(stage, text, seconds)}\n")
+    line = str(Stage(stage, text, seconds))
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
+    tell(line)
 
 
 def _override(options: DeployOptions) -> DeployOptions:

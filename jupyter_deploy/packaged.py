@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,9 +16,7 @@ from jupyter_deploy.errors import DeployError
 from jupyter_deploy.hardware import describe_hardware
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import Requirements, resolve
-
-Report = Callable[[str, str, float], None]
-"""Called after each stage with its name, what came of it, and the seconds it took."""
+from jupyter_deploy.targets.target import Report
 
 
 @dataclass(frozen=True)

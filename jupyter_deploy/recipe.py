@@ -15,7 +15,7 @@ from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.environment.carved import carve
 from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
 from jupyter_deploy.hardware import Usage, measure_usage
-from jupyter_deploy.packaged import Packaged, Report, package, put_back_models, stage
+from jupyter_deploy.packaged import Packaged, package, put_back_models, stage
 from jupyter_deploy.proof import Proof, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import add_module
@@ -23,13 +23,15 @@ from jupyter_deploy.targets.target import (
     Candidate,
     Deployment,
     Plan,
+    Report,
     Target,
     build_options,
     check_name,
     find_target,
 )
 
-_MISSING = re.compile(r"No module named '([\w.]+)'")
+MISSING = re.compile(r"No module named '([\w.]+)'")
+"""What a service says that lacks a module."""
 ROUNDS = 6
 """Times the clean environment may ask for one more package before the deployment is given up."""
 
@@ -125,8 +127,8 @@ def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: R
     for _ in range(ROUNDS):
         try:
             return _rehearse(target, packaged, options, report)
-        except _ModuleMissing as missing:
-            packaged = _add_module(packaged, missing, report)
+        except ModuleMissing as missing:
+            packaged = add_missing(packaged, missing, report)
         except (ProofError, ServiceError) as error:
             if packaged.plain is None:
                 raise
@@ -137,7 +139,7 @@ def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: R
     )
 
 
-class _ModuleMissing(Exception):
+class ModuleMissing(Exception):
     """The clean environment lacks a module; `error` is what to raise when it cannot be added."""
 
     def __init__(self, module: str, reason: str, error: DeployError) -> None:
@@ -163,10 +165,10 @@ def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:
     with stage(report, "start") as said:
         try:
-            candidate = target.stage(plan)
-        except ServiceError as error:
-            if missing := _MISSING.search(error.message):
-                raise _ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
+            candidate = target.stage(plan, report)
+        except (ServiceError, ProofError) as error:
+            if missing := MISSING.search(error.message):
+                raise ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
             raise
         said.append(f"in a clean environment at {candidate.url}")
     return candidate
@@ -184,7 +186,7 @@ def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: De
     return proof
 
 
-def _add_module(packaged: Packaged, missing: _ModuleMissing, report: Report) -> Packaged:
+def add_missing(packaged: Packaged, missing: ModuleMissing, report: Report) -> Packaged:
     """Add what the kernel's environment has and the clean one lacks (raises the error of `missing` if it has none)."""
     before = {one.name for one in packaged.requirements.distributions}
     try:
@@ -241,8 +243,8 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         unsteady=unsteady,
     )
     for one in failures:
-        if missing := _MISSING.search(str(one.get("traceback", ""))):
-            return _ModuleMissing(missing.group(1), "imported by a golden call", error)
+        if missing := MISSING.search(str(one.get("traceback", ""))):
+            return ModuleMissing(missing.group(1), "imported by a golden call", error)
     return error
 
 

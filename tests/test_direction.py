@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_deploy"
-ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware", "compile", "bundle", "environment", "export", "proof", "metrics",
-         "registry", "image", "leftovers", "targets", "watch", "packaged", "recipe", "options"]
+ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware", "compile", "bundle", "environment", "proof",
+         "metrics", "registry", "image", "export", "leftovers", "targets", "watch", "packaged", "recipe", "options"]
 RUNTIME_MAY_IMPORT = {"uvloop", "httptools", "orjson", "service",
                       "numpy", "onnxruntime", "pandas", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
 

@@ -13,6 +13,7 @@ from jupyter_deploy.capture.editable import package_files
 from jupyter_deploy.capture.edited import edited_names
 from jupyter_deploy.capture.imports import Import, find_imports
 from jupyter_deploy.capture.origin import Kind, Origin, Place, classify, find_place
+from jupyter_deploy.capture.secrets import find_secret_bytes
 from jupyter_deploy.errors import CaptureError
 
 __all__ = ["LocalModules", "Origin", "classify", "collect_local"]
@@ -46,7 +47,8 @@ def collect_local(modules: Mapping[str, str], *, cache: Path | None = None) -> L
     Raises
     ------
     CaptureError
-        When a module's file is gone or is not Python, or its name is one that every bundle uses itself.
+        When a module's file is gone, is not Python or holds a credential, or its name is one that every bundle uses
+        itself.
 
     """
     collector = _Collector(cache)
@@ -54,11 +56,23 @@ def collect_local(modules: Mapping[str, str], *, cache: Path | None = None) -> L
         if collector.kind(module) == "local":
             collector.add(module, reason)
     collector.follow()
+    _check_secrets(collector.files)
     return LocalModules(
         files=MappingProxyType(dict(sorted(collector.files.items()))),
         imports=MappingProxyType(dict(sorted(collector.imports.items()))),
         warnings=tuple(dict.fromkeys(collector.warnings)),
     )
+
+
+def _check_secrets(files: Mapping[str, bytes]) -> None:
+    for path, data in sorted(files.items()):
+        found = None if path.endswith(".so") else find_secret_bytes(data)
+        if found is not None:
+            raise CaptureError(
+                f"{path} would travel with the service and holds what looks like a credential ({found.shown})",
+                where=f"{path}, line {found.line}",
+                advice="read it from os.environ there, and set it where the service runs",
+            )
 
 
 @dataclass

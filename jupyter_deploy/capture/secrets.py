@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 _NAME = re.compile(
     r"(?:^|_)(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credentials?|auth)(?:_|$)",
@@ -20,7 +21,7 @@ _VALUE = re.compile(
       | \bAIza[0-9A-Za-z_-]{35}       # Google
       | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.  # a JSON web token
       | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----
-      | [a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@  # user and password in a URL
+      | [a-z][a-z0-9+.-]*://[^/\s:@]+:(?![{<$*%])[^/\s:@]+@  # user and password in a URL, and not a place for one
     """,
     re.VERBOSE,
 )
@@ -91,8 +92,24 @@ def _known_secrets() -> list[str]:
     return [value for key, value in os.environ.items() if _names_secret(key, value)]
 
 
-def find_secret_bytes(data: bytes) -> str | None:
-    """Give the beginning of the first thing in `data` that has the form of a credential."""
+@dataclass(frozen=True)
+class SecretFound:
+    """Something in a file that has the form of a credential, or is one."""
+
+    shown: str
+    """Its beginning."""
+    line: int
+    """The line that it stands in, counted from 1."""
+
+
+def find_secret_bytes(data: bytes, known: Sequence[bytes] = ()) -> SecretFound | None:
+    """Find the first thing in `data` that has the form of a credential, or what a variable named like one holds.
+
+    `known` are further credentials.
+    """
     found = _VALUE_BYTES.search(data) if any(mark in data for mark in _MARKS) else None
-    known = [found.group()] if found else [value.encode() for value in _known_secrets() if value.encode() in data]
-    return known[0][:8].decode("ascii", "replace") + "…" if known else None
+    secrets = [found.group()] if found else [one for one in (*known, *map(str.encode, _known_secrets())) if one in data]
+    if not secrets:
+        return None
+    line = data.count(b"\n", 0, data.index(secrets[0])) + 1
+    return SecretFound(secrets[0][:8].decode("ascii", "replace") + "…", line)

@@ -409,7 +409,7 @@ class Walk:
             secret = find_secret_bytes(data) if suffix in (".pkl", ".json") else None
             if secret is not None:
                 raise CaptureError(
-                    f"{name} holds what looks like a credential ({secret})",
+                    f"{name} holds what looks like a credential ({secret.shown})",
                     where=where,
                     advice="remove it from the object before deploying",
                 )

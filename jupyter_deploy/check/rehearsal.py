@@ -24,11 +24,10 @@ from jupyter_deploy.check.stand_in import make_stand_ins
 from jupyter_deploy.endpoint import Endpoint
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
 from jupyter_deploy.magics import CHECK
-from jupyter_deploy.packaged import Report
 from jupyter_deploy.proof import prove
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, rehearse
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
-from jupyter_deploy.targets.target import Deployment
+from jupyter_deploy.targets.target import Deployment, Report
 
 _MOST_CLASSES = 1000
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.export.project import export
+from jupyter_deploy.export.project import ExportOptions, export
 
-__all__ = ["export"]
+__all__ = ["ExportOptions", "export"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_deploy.bundle import Bundle, open_bundle
-from jupyter_deploy.errors import RequirementError, UsageError
-from jupyter_deploy.image.choice import choose_pins, choose_system
+from jupyter_deploy.errors import ImageError, UsageError
+from jupyter_deploy.image.choice import choose_system
 from jupyter_deploy.image.engine import Engine, connect
-from jupyter_deploy.image.parts import Parts, make_layout
+from jupyter_deploy.image.parts import Parts, prune_parts
+from jupyter_deploy.image.project import Project, check_secrets, choose_wheels_for, make_project
 from jupyter_deploy.image.proving import prove_image
 from jupyter_deploy.image.sbom import write_sbom
-from jupyter_deploy.image.wheels import Platform, Wheel, gather_wheels
+from jupyter_deploy.image.wheels import Platform
 from jupyter_deploy.proof import Proof
 from jupyter_deploy.registry import data_dir
-from jupyter_deploy.requirements import read_lock
 
 Report = Callable[[str, str, float], None]
 """Called after each stage with its name, what came of it, and the seconds it took."""
@@ -94,20 +93,22 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
     bundle = open_bundle(folder)
     reference = _check_reference(options.tag or f"{bundle.manifest.name}:{bundle.version}")
     engine = connect()
-    wheels = _gather(bundle, options, engine, report)
-    parts = _prepare(bundle, options, engine, wheels, report, say)
+    parts = _prepare(bundle, options, engine, report, say)
     image = _build(parts, report)
-    with _stage(report, "prove") as said:
-        proof = prove_image(engine, image, bundle, options.environment)
-        said.append(f"{proof.equal} of {proof.calls} golden calls equal in a container")
-    engine.tag(image, reference)
-    sbom = _keep_sbom(bundle, wheels)
+    try:
+        proof = _prove(engine, image, bundle, options, report)
+        engine.tag(image, reference)
+    except BaseException:
+        engine.remove_unnamed(image)
+        raise
+    prune_parts(engine)
+    sbom = _keep_sbom(parts.project)
     if options.push:
         with _stage(report, "push") as said:
             engine.push(reference, say)
             said.append(reference)
     found = engine.find(image) or {}
-    names = parts.layout.layers
+    names = parts.project.layout.layers
     layers = tuple(Layer(*one) for one in zip(names, engine.sizes(image)[-len(names):], strict=True))
     return Image(reference, str(found["Id"]), int(found["Size"]), bundle.version, layers, proof, sbom,
                  time.perf_counter() - started)
@@ -120,66 +121,65 @@ def _check_reference(reference: str) -> str:
     return reference
 
 
-def _gather(bundle: Bundle, options: BuildOptions, engine: Engine, report: Report) -> tuple[Wheel, ...]:
-    """Find the wheels: builds for the processor where no GPU is used, else what the notebook ran on."""
-    platform = Platform(bundle.manifest.python, _machine(options.platform, engine))
-    cache = data_dir() / "wheels"
+def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, report: Report, say: Callable[[str], None]
+             ) -> Parts:
+    """Gather what the image is made of: the base image, the wheels, and what the base lacks for them."""
+    machine = read_platform(options.platform) if options.platform else engine.machine
+    base = options.base or default_base(bundle.manifest.python)
+    found = _find_base(base, options.platform, engine, report)
     with _stage(report, "wheels") as said:
-        pins = read_lock((bundle.folder / "requirements.lock").read_text(encoding="utf-8"))
-        choice = choose_pins(pins, bundle.manifest)
-        try:
-            wheels = gather_wheels(choice.pins, platform, cache, choice.indexes)
-            left_out = choice.left_out
-        except RequirementError as error:
-            if choice.pins == pins:
-                raise
-            wheels, left_out = gather_wheels(pins, platform, cache), ()
-            said.append(f"with GPU builds, because {error.message}; ")
-        packed = [wheel.pin.name for wheel in wheels if wheel.origin == "installed"]
-        said.append(f"{len(wheels)} wheels, {sum(one.file.stat().st_size for one in wheels) / 1e6:.0f} MB")
-        said += [f", packed from what is installed: {', '.join(packed)}"] if packed else []
-        said += [f", no GPU: without {', '.join(left_out)}"] if left_out else []
-    return wheels
+        wheels = choose_wheels_for(bundle, Platform(bundle.manifest.python, machine), data_dir() / "wheels",
+                                   said.append)
+    system = options.system
+    if system is None:
+        system = choose_system(wheels, engine, found, data_dir() / "wheels")
+    project = make_project(bundle, wheels, base, golden=options.golden, lambda_adapter=options.lambda_adapter,
+                           system=system)
+    check_secrets(project, options.environment.values())
+    return Parts(engine, project, found, options.platform, say)
 
 
-def _machine(platform: str | None, engine: Engine) -> str:
-    if platform is None:
-        return engine.machine
+def read_platform(platform: str) -> str:
+    """Name the machine of a platform (`UsageError` for one that there is not)."""
     if platform not in _PLATFORMS:
         raise UsageError(f"there is no platform {platform!r}", advice=f"the platforms are: {', '.join(_PLATFORMS)}")
     return _PLATFORMS[platform]
 
 
-def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, wheels: tuple[Wheel, ...], report: Report,
-             say: Callable[[str], None]) -> Parts:
-    """Find the base image and what it lacks."""
-    layout = make_layout(bundle.manifest, options.base or default_base(bundle.manifest.python), golden=options.golden,
-                         lambda_adapter=options.lambda_adapter)
-    found = engine.find(layout.base)
+def _find_base(base: str, platform: str | None, engine: Engine, report: Report) -> str:
+    """Find the base image, or fetch it; gives its id."""
+    found = engine.find(base)
     if found is None:
         with _stage(report, "base") as said:
-            found = engine.pull(layout.base, options.platform)
-            said.append(f"pulled {layout.base}")
-    base = str(found["Id"])
-    packages = options.system
-    if packages is None:
-        packages = choose_system(wheels, engine, base, data_dir() / "wheels")
-    return Parts(engine, bundle, dataclasses.replace(layout, system=packages), wheels, base, options.platform, say)
+            found = engine.pull(base, platform)
+            said.append(f"pulled {base}")
+    architecture = str(found["Architecture"])
+    if platform is not None and architecture != platform.partition("/")[2]:
+        raise ImageError(f"the base image is for linux/{architecture}, and the platform wanted is {platform}",
+                         where=base, advice=f"docker pull --platform {platform} {base}, or name another with --base")
+    return str(found["Id"])
 
 
 def _build(parts: Parts, report: Report) -> str:
     """Build what is not there yet, and give the image's id."""
-    layers, content = parts.layout.layers, parts.layout.content
+    layout = parts.project.layout
     with _stage(report, "environment") as said:
         environment = parts.build_environment()
-        said.append(parts.describe(environment, layers[: -1 - len(content)]))
+        said.append(parts.describe(environment, layout.layers[: -1 - len(layout.content)]))
     with _stage(report, "content") as said:
-        content_image = parts.build_content(environment)
-        said.append(parts.describe(content_image, content))
+        content = parts.build_content(environment)
+        said.append(parts.describe(content, layout.content))
     with _stage(report, "service") as said:
-        image = parts.build_service(content_image)
-        said.append(parts.describe(image, layers[-1:]))
+        image = parts.build_service(content)
+        said.append(parts.describe(image, layout.layers[-1:]))
     return image
+
+
+def _prove(engine: Engine, image: str, bundle: Bundle, options: BuildOptions, report: Report) -> Proof:
+    with _stage(report, "prove") as said:
+        proof = prove_image(engine, image, bundle, options.environment)
+        said.append(f"{proof.equal} of {proof.calls} golden calls equal in a container")
+    return proof
 
 
 def default_base(python: str) -> str:
@@ -187,10 +187,11 @@ def default_base(python: str) -> str:
     return f"python:{python}-slim"
 
 
-def _keep_sbom(bundle: Bundle, wheels: tuple[Wheel, ...]) -> Path:
-    file = data_dir() / "images" / f"{bundle.manifest.name}-{bundle.version}.cdx.json"
+def _keep_sbom(project: Project) -> Path:
+    manifest, layout = project.bundle.manifest, project.layout
+    file = data_dir() / "images" / f"{manifest.name}-{manifest.version}.cdx.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(write_sbom(bundle.manifest, wheels), encoding="utf-8")
+    file.write_text(write_sbom(manifest, project.wheels, layout.base, layout.system), encoding="utf-8")
     return file
 
 

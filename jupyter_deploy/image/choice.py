@@ -20,6 +20,8 @@ from jupyter_deploy.requirements import Distribution, Pin, Requirements
 from jupyter_deploy.requirements.distributions import Source
 from jupyter_deploy.runtime.manifest import Manifest
 
+RELEASE = "trixie"
+"""The Debian release of the default base."""
 _OBJECT = re.compile(r"\.so(\.\d+)*$")
 
 
@@ -91,10 +93,17 @@ def choose_system(wheels: Sequence[Wheel], engine: Engine, base: str, cache: Pat
     return tuple(packages)
 
 
-def _find_libraries(wheels: Sequence[Wheel], release: str) -> tuple[SystemLibrary, ...]:
+def guess_system(wheels: Sequence[Wheel]) -> tuple[str, ...]:
+    """Name these packages where no engine can be asked: for a base such as `python:3.x-slim`."""
+    found = _find_libraries(wheels, RELEASE, None)
+    return tuple(sorted({one.package for one in found if one.package is not None}))
+
+
+def _find_libraries(wheels: Sequence[Wheel], release: str, present: Sequence[str] | None = ()
+                    ) -> tuple[SystemLibrary, ...]:
     """Find the libraries that the wheels leave to the system."""
     with tempfile.TemporaryDirectory(prefix="nbdeploy-objects-") as folder:
         for wheel in wheels:
             with zipfile.ZipFile(wheel.file) as archive:
                 archive.extractall(folder, [name for name in archive.namelist() if _OBJECT.search(name)])
-        return system_libraries([Path(folder)], release=release, present=())
+        return system_libraries([Path(folder)], release=release, present=present)

@@ -16,12 +16,14 @@ PORT = 8080
 """What SageMaker, KServe, Cloud Run and the Lambda adapter expect; `PORT` in the environment is another."""
 LAMBDA_ADAPTER = "public.ecr.aws/awsguru/aws-lambda-adapter:1.0.0"
 SERVICE = "service-files"
+SCRIPT, LOCK, WHEELS = "image/layers.py", "image/requirements.lock", "image/wheels"
+"""What an image is made of beside the bundle, by its place in the build context and in an exported project."""
 
 _PYTHON = ["python3", "-I", "-S"]
 _MAIN = [*_PYTHON, "/service/runtime/__main__.py"]
 _ENTRYPOINT = [*_MAIN, "--path", "/environment", "--host", "0.0.0.0"]  # noqa: S104 - the platform guards the port
-_LABEL = 16_000
-"""Characters of a label: an engine reads no line of more than 65,535."""
+LABEL = 60_000
+"""Bytes of a label: an engine reads no line of more than 65,535."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ def environment_part(layout: Layout) -> str:
     """Write the part that changes with the packages, and how the service is started."""
     lines = [
         f"FROM {layout.base} AS wheels",
-        "COPY layers.py requirements.lock /project/",
-        "COPY wheels /project/wheels",
+        f"COPY {SCRIPT} {LOCK} /project/",
+        f"COPY {WHEELS} /project/wheels",
         _run([*_PYTHON, "/project/layers.py", "environment"]),
         "",
         f"FROM {layout.base} AS environment",
@@ -77,7 +79,7 @@ def content_part(layout: Layout, environment: str = "environment") -> str:
     """Write the part that changes with the state; `environment` is the stage or image before it."""
     lines = [
         f"FROM {layout.base} AS content-files",
-        "COPY layers.py /project/",
+        f"COPY {SCRIPT} /project/",
         *[f"COPY {name} /project/{name}" for name in layout.content],
         _run([*_PYTHON, "/project/layers.py", "copy", *layout.content]),
         "",
@@ -93,7 +95,7 @@ def service_part(layout: Layout, content: str = "content") -> str:
     folders = [name for name in layout.service if "." not in name]
     lines = [
         f"FROM {layout.base} AS {SERVICE}",
-        f"COPY layers.py {' '.join(files)} /project/",
+        f"COPY {SCRIPT} {' '.join(files)} /project/",
         *[f"COPY {name} /project/{name}" for name in folders],
         _run([*_PYTHON, "/project/layers.py", "copy", ",".join(layout.service)]),
         "",
@@ -129,11 +131,12 @@ def _add_lambda_adapter(layout: Layout) -> list[str]:
 def _labels(labels: Mapping[str, str]) -> list[str]:
     if not labels:
         return []
-    return ["LABEL " + " \\\n      ".join(f"{key}={_quote(value)}" for key, value in sorted(labels.items()))]
+    return ["LABEL " + " \\\n      ".join(f"{key}={quote(value)}" for key, value in sorted(labels.items()))]
 
 
-def _quote(text: str) -> str:
-    text = " ".join(text.split())[:_LABEL]
+def quote(text: str) -> str:
+    """Write a text as a Dockerfile has it; it has no line breaks."""
+    text = " ".join(text.splitlines())
     for character in ("\\", '"', "$"):
         text = text.replace(character, "\\" + character)
     return f'"{text}"'

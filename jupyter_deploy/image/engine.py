@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
 from jupyter_deploy.errors import ImageError
+from jupyter_deploy.image.building import BuildLog
+from jupyter_deploy.image.refusals import explained, name_reason
+from jupyter_deploy.runtime.manifest import Manifest
 
-_MADE = re.compile(r"(?:---> |COMMIT )?([0-9a-f]{12,64})$")
-_STEP = re.compile(r"Step (\d+)/(\d+) : (.+)")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What engines call a machine, and what Python and wheels call it."""
+ALL_GPUS = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
+"""What a container is created with that gets the engine's GPUs."""
 _TIMEOUT = 600
 """Seconds that one answer of the engine may take."""
 
@@ -49,7 +54,7 @@ class Engine:
         """Give what the engine knows about an image; None when it has none of that name or id."""
         import docker.errors
 
-        with _explained(self, f"look for the image {reference}"):
+        with explained(f"look for the image {reference}", where=self.where, missing=True):
             try:
                 found: dict[str, Any] = self._client.api.inspect_image(reference)
             except docker.errors.ImageNotFound:
@@ -58,8 +63,8 @@ class Engine:
 
     def pull(self, reference: str, platform: str | None) -> dict[str, Any]:
         """Fetch an image from its registry."""
-        with _explained(self, f"pull the base image {reference}",
-                        f"docker pull {reference} says more; --base names another image"):
+        with explained(f"pull the base image {reference}", where=self.where,
+                       advice=f"docker pull {reference} says more; --base names another image"):
             name, tag = split_reference(reference)
             self._client.api.pull(name, tag=tag, platform=platform)
             found: dict[str, Any] = self._client.api.inspect_image(reference)
@@ -67,53 +72,59 @@ class Engine:
 
     def build(self, context: IO[bytes], *, network: bool, platform: str | None, say: Callable[[str], None]) -> str:
         """Build the Dockerfile in a tar archive and give the image's id; `say` is told each step."""
-        log: list[str] = []
-        ends: list[str] = []
-        found = ""
-        with _explained(self, "build the image"):
-            answer = self._client.api.build(
-                fileobj=context, custom_context=True, rm=True, forcerm=True, decode=True, platform=platform,
-                network_mode=None if network else "none")
-            for event in answer:
-                if "error" in event:
-                    raise _build_error(str(event["error"]), log)
-                text = str(event.get("stream", "")).strip()
-                if step := _STEP.match(text):
-                    say(step.group(3))
-                    if step.group(3).startswith("FROM ") and found:
-                        ends.append(found)
-                if text:
-                    log.append(text)
-                made = _MADE.match(text)
-                found = event.get("aux", {}).get("ID", "") or (made.group(1) if made else found)
-        for stage in ends:  # what was copied out of: it takes space, and is of no use any more
-            self.remove_image(stage)
-        return found
+        log = BuildLog(say)
+        try:
+            with explained("build the image", where=self.where):
+                log.read(self._client.api.build(
+                    fileobj=context, custom_context=True, rm=True, forcerm=True, decode=True, platform=platform,
+                    network_mode=None if network else "none"))
+        except BaseException:
+            for made in reversed(log.made):
+                self.remove_unnamed(made)
+            raise
+        for stage in log.stages:  # what was copied out of: it takes space, and is of no use any more
+            self.remove_unnamed(stage)
+        return log.image
 
     def ask(self, image: str, command: list[str]) -> str:
         """Run a command in a container of its own, without a network, and give what it printed."""
-        import docker.errors
-
-        with _explained(self, f"run {command[0]} in the base image", "name a base image that has it with --base"):
+        api = self._client.api
+        with explained(f"run {command[0]} in the base image", where=self.where,
+                       advice="name a base image that has it with --base"):
+            container = api.create_container(
+                image, command[1:], entrypoint=command[:1],
+                host_config=api.create_host_config(network_mode="none", read_only=True))["Id"]
             try:
-                output: bytes = self._client.containers.run(
-                    image, command[1:], entrypoint=command[0], remove=True, network_mode="none", read_only=True)
-            except docker.errors.ContainerError as error:
-                raise ImageError(f"{command[0]} failed in the base image: {error}") from error
-        return output.decode()
+                api.start(container)
+                status = api.wait(container)["StatusCode"]
+                output, errors = (api.logs(container, stdout=one, stderr=not one) for one in (True, False))
+            finally:
+                self.remove_container(container)
+        if status != 0:
+            raise ImageError(f"{command[0]} failed in the base image: {errors.decode(errors='replace').strip()}")
+        return bytes(output).decode()
 
-    def run(self, image: str, *, name: str, environment: Mapping[str, str], port: int) -> str:
+    def run(self, image: str, *, name: str, environment: Mapping[str, str], port: int, gpus: bool = False) -> str:
         """Start a container with `port` on a free loopback port, as a strict platform would; gives its id."""
-        with _explained(self, "start the container"):
+        with explained("start the container", where=self.where, gpus=gpus):
             container = self._client.containers.run(
                 image, name=name, detach=True, environment=dict(environment),
                 ports={f"{port}/tcp": ("127.0.0.1", None)}, read_only=True, cap_drop=["ALL"],
-                security_opt=["no-new-privileges"], labels={"nbdeploy.proof": "1"})
+                security_opt=["no-new-privileges"], labels={"nbdeploy.proof": "1"},
+                device_requests=ALL_GPUS if gpus else None)
         return str(container.id)
+
+    def wants_gpus(self, manifest: Manifest) -> bool:
+        """Whether containers of a service get GPUs: it needs them, or can use them and the engine can give them."""
+        gpu = manifest.hardware.gpu if manifest.hardware is not None else "none"
+        if gpu == "usable":
+            with explained("say what it can do", where=self.where):
+                return "nvidia" in self._client.api.info().get("Runtimes", {})
+        return gpu == "needed"
 
     def port(self, container: str, port: int) -> int | None:
         """Give the loopback port that a container's port is published on; None when it has ended."""
-        with _explained(self, "look at the container"):
+        with explained("look at the container", where=self.where):
             found = self._client.api.inspect_container(container)
         if found["State"]["Status"] in ("exited", "dead"):
             return None
@@ -122,38 +133,63 @@ class Engine:
 
     def logs(self, container: str) -> str:
         """Give what a container wrote."""
-        with _explained(self, "read the container's log"):
+        with explained("read the container's log", where=self.where):
             return bytes(self._client.api.logs(container, tail=200)).decode("utf-8", "replace")
 
     def remove_container(self, container: str) -> None:
         """End a container at once and take it away; one that is gone is no error."""
         import docker.errors
 
-        with contextlib.suppress(docker.errors.NotFound), _explained(self, "remove the container"):
+        with contextlib.suppress(docker.errors.NotFound), explained("remove the container", missing=True):
             self._client.api.remove_container(container, force=True, v=True)
 
     def tag(self, image: str, reference: str) -> None:
         """Give an image a name."""
         name, tag = split_reference(reference)
-        with _explained(self, f"tag the image {reference}"):
+        with explained(f"tag the image {reference}", where=self.where):
             self._client.api.tag(image, name, tag)
 
-    def remove_image(self, image: str) -> None:
-        """Delete an image that nothing else uses."""
+    def remove_image(self, reference: str) -> None:
+        """Take a name from an image, and delete the image if nothing else uses it."""
         import docker.errors
 
         with contextlib.suppress(docker.errors.APIError):
-            self._client.api.remove_image(image)
+            self._client.api.remove_image(reference)
+
+    def remove_unnamed(self, image: str) -> None:
+        """Delete an image that has no name and that nothing else uses."""
+        found = self.find(image)
+        if found is not None and not found.get("RepoTags"):
+            self.remove_image(image)
+
+    def forget(self, image: str) -> None:
+        """Delete an image that nbdeploy built and nothing else uses; one that its owner named otherwise keeps that."""
+        found = self.find(image)
+        if found is None:
+            return
+        labels = found.get("Config", {}).get("Labels") or {}
+        ours = ":".join(labels.get(f"org.opencontainers.image.{key}", "") for key in ("title", "version"))
+        if ours in (found.get("RepoTags") or ()):
+            self.remove_image(ours)
+        self.remove_unnamed(image)
+
+    def list_names(self, name: str) -> dict[str, float]:
+        """Give the references `name:...`, and when each was last given, in seconds since 1970."""
+        with explained("list the images", where=self.where):
+            images = self._client.api.images(name)
+        names = [one for image in images for one in image["RepoTags"] or () if one.startswith(f"{name}:")]
+        return {one: _read_time(found) for one in names if (found := self.find(one)) is not None}
 
     def sizes(self, image: str) -> list[int]:
         """Give the bytes of each layer, the lowest first; empty ones, which only set something, are left out."""
-        with _explained(self, "look at the image"):
+        with explained("look at the image", where=self.where):
             return [int(one["Size"]) for one in reversed(self._client.api.history(image)) if one["Size"]]
 
     def push(self, reference: str, say: Callable[[str], None]) -> None:
         """Push an image with the login that the user has for its registry."""
         name, tag = split_reference(reference)
-        with _explained(self, f"push {reference}", "docker login REGISTRY, or another name with --tag"):
+        with explained(f"push {reference}", where=self.where,
+                       advice="docker login REGISTRY, or another name with --tag"):
             for event in self._client.api.push(name, tag=tag, stream=True, decode=True):
                 if "error" in event:
                     raise ImageError(f"the registry refused {reference}: {event['error']}",
@@ -183,10 +219,11 @@ def connect() -> Engine:
     refused = []
     for address in _addresses():
         try:
+            _knock(address)
             client = docker.DockerClient(base_url=address, timeout=_TIMEOUT, version="auto")
             client.ping()
         except (docker.errors.DockerException, OSError, ValueError) as error:
-            refused.append(f"{address}: {_reason(error)}")
+            refused.append(f"{address}: {name_reason(error)}")
         else:
             return Engine(client, address)
     advice = "start Docker or podman; DOCKER_HOST names an engine elsewhere"
@@ -194,6 +231,14 @@ def connect() -> Engine:
         advice = ("add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), "
                   "or use rootless Docker")
     raise ImageError("no container engine answers: " + "; ".join(refused), advice=advice)
+
+
+def _knock(address: str) -> None:
+    """See that something listens (raises `OSError`): the SDK leaves a socket open when nothing does."""
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_TIMEOUT)
+            probe.connect(address.removeprefix("unix://"))
 
 
 def _addresses() -> Iterator[str]:
@@ -223,48 +268,20 @@ def _context() -> str | None:
     return str(context.Host).replace("http+unix://", "unix://") if context and context.Host else None
 
 
-def _reason(error: BaseException) -> str:
-    text = str(error)
-    if "FileNotFoundError" in text or "No such file" in text:
-        return "nothing listens there"
-    if "PermissionError" in text or "Permission denied" in text:
-        return "no permission to use it"
-    if "ConnectionRefused" in text or "Connection refused" in text:
-        return "connection refused"
-    return text.splitlines()[0][:200] if text else type(error).__name__
-
-
-@contextlib.contextmanager
-def _explained(engine: Engine, doing: str, advice: str | None = None) -> Iterator[None]:
-    """Turn what the SDK raises into a sentence."""
-    import docker.errors
-    import requests
-
-    try:
-        yield
-    except docker.errors.NotFound:
-        raise
-    except docker.errors.APIError as error:
-        raise _engine_error(f"the engine could not {doing}: {error.explanation or error}", advice) from error
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise ImageError(f"the engine could not {doing}: {_reason(error)}", where=engine.where,
-                         advice=advice) from error
-
-
-def _engine_error(message: str, advice: str | None) -> ImageError:
-    if "no space left on device" in message:
-        advice = "its disk is full: docker system df shows what takes the space, docker system prune frees it"
-    return ImageError(message, advice=advice)
-
-
-def _build_error(message: str, log: list[str]) -> ImageError:
-    own = [line.removeprefix("nbdeploy: ") for line in log if line.startswith("nbdeploy: ")]
-    if own:
-        return ImageError(f"the image cannot be built: {own[-1]}")
-    return _engine_error("\n".join([f"the image cannot be built: {message}", *log[-12:]]), None)
+def _read_time(found: Mapping[str, Any]) -> float:
+    """Read when an image was last named; an engine that does not say so says when it was made."""
+    named = str(found.get("Metadata", {}).get("LastTagTime", "0001"))
+    text = str(found.get("Created", "")) if named.startswith("0001") else named
+    moment = datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc).timestamp()
+    zone = re.search(r"([+-])(\d\d):(\d\d)$", text)
+    shift = 0 if zone is None else int(f"{zone[1]}1") * (int(zone[2]) * 3600 + int(zone[3]) * 60)
+    return moment - shift
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Split `registry:5000/name:tag` into name and tag; without one, the tag is `latest`."""
+    """Split `registry:5000/name:tag` or `name@sha256:...` into name and tag; without one, the tag is `latest`."""
+    name, at, digest = reference.partition("@")
+    if at:
+        return name, digest  # which is what the engine takes in a tag's place
     name, colon, tag = reference.rpartition(":")
     return (name, tag) if colon and "/" not in tag else (reference, "latest")

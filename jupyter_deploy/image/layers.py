@@ -143,10 +143,11 @@ def normalise(root: Path) -> None:
 
 
 def lay_environment() -> None:
-    """Write `/layers/environment` and `/layers/bytecode`."""
+    """Write `/layers/environment` and `/layers/bytecode`; the lock stays with what was installed by it."""
     lines = read_lock((PROJECT / "requirements.lock").read_text(encoding="utf-8"))
     site = LAYERS / "environment" / "environment"
     site.mkdir(parents=True)
+    shutil.copyfile(PROJECT / "requirements.lock", site / "requirements.lock")
     for wheel in find_wheels(PROJECT / "wheels", lines):
         unpack(wheel, site)
     (LAYERS / "bytecode").mkdir()

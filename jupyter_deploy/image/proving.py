@@ -22,7 +22,8 @@ _PATIENCE = 300.0
 def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping[str, str]) -> Proof:
     """Run the image under a private name and replay the golden calls; the container is gone afterwards.
 
-    It runs as strictly as any platform would: as nobody, without capabilities, its file system read-only.
+    It runs as strictly as any platform would: as nobody, without capabilities, its file system read-only. A service
+    that needs a GPU gets the engine's, and one that can use a GPU gets them where there are any.
 
     Raises
     ------
@@ -30,6 +31,8 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
         When an answer differs from the notebook's.
     ServiceError
         When the service does not start in the container.
+    ImageError
+        When the engine cannot run it: among others, when the service needs a GPU and the engine has none.
 
     """
     if not engine.local:
@@ -40,7 +43,7 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
     if missing := [name for name in wanted if name not in environment]:
         raise ImageError(f"the service needs {', '.join(missing)} in its environment, and the proof runs it",
                          advice="set them in the shell that builds: they are given to the proof and never stored")
-    with _running(engine, image, environment) as (container, url):
+    with _running(engine, image, environment, gpus=engine.wants_gpus(bundle.manifest)) as (container, url):
         _wait_until_ready(engine, container, url)
         proof = prove(bundle.folder, bundle.manifest, url)
         log = engine.logs(container) if not proof.holds else ""
@@ -54,10 +57,10 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
 
 
 @contextmanager
-def _running(engine: Engine, image: str, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _running(engine: Engine, image: str, environment: Mapping[str, str], *, gpus: bool) -> Iterator[tuple[str, str]]:
     name = f"nbdeploy-proof-{secrets.token_hex(6)}"
     try:
-        container = engine.run(image, name=name, environment=environment, port=PORT)
+        container = engine.run(image, name=name, environment=environment, port=PORT, gpus=gpus)
         port = engine.port(container, PORT)
         if port is None:
             raise _not_started(engine, container)

@@ -1,4 +1,4 @@
-"""The bill of materials: a CycloneDX 1.6 document of what the lock lists (https://cyclonedx.org/docs/1.6/json/)."""
+"""The bill of materials: a CycloneDX 1.6 document of packages, Python, base and libraries (https://cyclonedx.org/docs/1.6/json/)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,21 @@ from jupyter_deploy.image.wheels import Wheel
 from jupyter_deploy.runtime.manifest import Manifest
 
 
-def write_sbom(manifest: Manifest, wheels: Sequence[Wheel]) -> str:
-    """Write the document: the same service with the same wheels, the same text, without a time."""
+def write_sbom(manifest: Manifest, wheels: Sequence[Wheel], base: str, system: Sequence[str] = ()) -> str:
+    """Write the document: the same service with the same wheels, the same text, without a time.
+
+    Of the base image its name is listed; what is in it is known to its own bill of materials. `system` are the packages
+    of its distribution that the build adds.
+    """
     components = [_component(wheel) for wheel in sorted(wheels, key=lambda one: canonicalize_name(one.pin.name))]
+    components += [
+        {"type": "container", "bom-ref": f"base:{base}", "name": base},
+        {"type": "platform", "bom-ref": f"python:{manifest.python}", "name": "python", "version": manifest.python,
+         "properties": [{"name": "nbdeploy:origin", "value": "base image"}]},
+        *({"type": "library", "bom-ref": f"pkg:deb/debian/{name}", "name": name, "purl": f"pkg:deb/debian/{name}",
+           "properties": [{"name": "nbdeploy:origin", "value": "apt, while the image is built"}]}
+          for name in sorted(system)),
+    ]
     service = {"type": "application", "bom-ref": manifest.name, "name": manifest.name, "version": manifest.version}
     seed = json.dumps([service, components], sort_keys=True)
     document = {

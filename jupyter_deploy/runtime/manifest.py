@@ -150,13 +150,16 @@ class Manifest:
     """None where no package of the service could use a GPU."""
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of every other file of the bundle, by its path in it."""
+    whole: str | None = None
+    """The version of the whole bundle, where files were left out: an image takes those only that it runs on."""
     format: int = FORMAT
 
     def dump(self) -> bytes:
         """Give the canonical bytes of `bundle.json`: the same manifest, the same bytes."""
         fields = dataclasses.asdict(self)
-        if self.hardware is None:
-            del fields["hardware"]  # as bundles were before there was such a field, so that they keep their version
+        for name in ("hardware", "whole"):
+            if fields[name] is None:
+                del fields[name]  # as bundles were before there was such a field, so that they keep their version
         for item in fields["state"]:
             if item["compiled"] is None:
                 del item["compiled"]  # the same
@@ -171,7 +174,7 @@ class Manifest:
     @property
     def version(self) -> str:
         """The content digest: what the manifest says, and through its hashes every file."""
-        return hashlib.sha256(self.dump()).hexdigest()[:12]
+        return self.whole or hashlib.sha256(self.dump()).hexdigest()[:12]
 
     def cell_of(self, line: int) -> str | None:
         """Name the notebook's cell and line that line `line` of `service.py` came from."""
@@ -213,6 +216,7 @@ def parse_manifest(data: bytes) -> Manifest:
             environment=tuple(raw["environment"]),
             hardware=_parse_hardware(raw["hardware"]) if "hardware" in raw else None,
             files=dict(raw["files"]),
+            whole=raw.get("whole"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleDamaged(f"{MANIFEST} is not a manifest: {type(error).__name__}: {error}") from error
@@ -242,14 +246,8 @@ def read_manifest(bundle: Path) -> Manifest:
 
 
 def check_files(bundle: Path, manifest: Manifest) -> None:
-    """Compare every file of the bundle with its hash (raises `BundleDamaged`, naming the first that differs).
-
-    The golden calls may be left out of an image, all of them: they hold what callers sent.
-    """
-    golden = (bundle / GOLDEN).is_dir()
+    """Compare every file of the bundle with its hash (raises `BundleDamaged`, naming the first that differs)."""
     for path, expected in manifest.files.items():
-        if not golden and path.startswith(f"{GOLDEN}/"):
-            continue
         try:
             with (bundle / path).open("rb") as file:
                 found = _digest(file)

@@ -14,7 +14,7 @@ from .calls import Caller
 from .encode import encode
 from .entries import ServedEntry, Service
 from .logs import log
-from .manifest import GOLDEN, GoldenCall
+from .manifest import GoldenCall
 from .messages import Request
 from .options import Options
 from .protocols.typed import prediction_of
@@ -29,10 +29,8 @@ async def warm_up(service: Service, caller: Caller, options: Options, deliver: D
     """Call every golden call that changes nothing the way a request would, and measure each entry when it is warm.
 
     In between it is tried whether the entry can answer requests together; then they will wait in a `Queue`. Where the
-    golden calls were left out of the image, there is nothing to do.
+    golden calls were left out of the image the manifest lists none: nothing is proven, and each request answered alone.
     """
-    if not (service.bundle / GOLDEN).is_dir():
-        return
     calls = [call for call in service.manifest.golden if not service.entries[call.entry].described.mutates]
     try:
         await asyncio.wait_for(_call_all(service, caller, calls, options.batch, deliver), PATIENCE)

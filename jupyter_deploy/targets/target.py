@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jupyter_deploy.environment import Environment
 
 GROUP = "nbdeploy.targets"
+Report = Callable[[str, str, float], None]
+"""Called after each stage with its name, what came of it, and the seconds it took."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -115,8 +117,8 @@ class Target(Protocol):
     def prepare(self) -> None:
         """Begin in the background what a first `stage` would wait for; called before the notebook is read."""
 
-    def stage(self, plan: Plan) -> Candidate:
-        """Run the bundle unseen by callers (`ServiceError` when it does not start)."""
+    def stage(self, plan: Plan, report: Report | None = None) -> Candidate:
+        """Run the bundle unseen by callers (`ServiceError` when it does not start); `report` hears what takes long."""
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
         """Make that very candidate live; `proof` is kept with the version."""

@@ -115,6 +115,13 @@ def test_modules_that_import_each_other_are_taken_once(folder: Any) -> None:
     assert list(collect_local({"one": "cell 1"}).files) == ["one.py", "two.py"]
 
 
+def test_a_credential_in_a_module_is_refused_with_its_line(folder: Any) -> None:
+    folder({"store.py": "import os\nKEY = 'AKIA0123456789ABCDEF'\nURL = f'postgresql://{1}:{2}@db'\n"})
+    with pytest.raises(CaptureError, match=r"store.py .*credential \(AKIA0123….*\(store.py, line 2\)") as caught:
+        collect_local({"store": "cell 1"})
+    assert "os.environ" in str(caught.value.advice)
+
+
 def test_an_edited_module_is_told(folder: Any) -> None:
     root = folder({"rates.py": "RATE = 0.5\n"})
     importlib.import_module("rates")

@@ -32,11 +32,11 @@ def engine() -> Engine:
 def make_bundle(jupyter_folders: Path, tmp_path_factory: pytest.TempPathFactory, engine: Engine):
     """Give the function that deploys cells from a real kernel on the local target and gives the bundle's folder."""
 
-    def make(name: str, *cells: str) -> Path:
+    def make(name: str, *cells: str, example: str = "scale(2.0)") -> Path:
         live = LiveNotebook(tmp_path_factory.mktemp(name))
         try:
             live.run(*cells)
-            return Path(live.deploy(f"scale --name {name} --example 'scale(2.0)' --example 'scale(3.0, root=True)'")["folder"])
+            return Path(live.deploy(f"scale --name {name} --example '{example}' --example 'scale(3.0, root=True)'")["folder"])
         finally:
             live.close()
             find_target("local").delete(name)

@@ -6,6 +6,7 @@ No registry is asked: the base is a minimal Debian with its own Python and witho
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 BASE = f"nbdeploy-test-base:{PYTHON}"
 SUITES = {"3.11": "bookworm", "3.13": "trixie"}
 """The Debian release that has this Python."""
-MIRROR = "http://deb.debian.org/debian"
+IPTABLES = ("", "legacy", "nft")
+"""Which of its two forms `iptables` is run in; the first is what the system chose."""
 LEFT_OUT = ("var/cache/apt/archives", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
 
 
@@ -37,17 +39,46 @@ def why_not() -> str | None:
 
 
 def start_engine() -> None:
-    """Start `dockerd` in the background, unless an engine answers."""
+    """Start `dockerd` in the background, unless an engine answers.
+
+    A kernel may know one form of `iptables` only, and not the one that the system chose: then the other is tried.
+    """
     if run("docker", "info").returncode == 0:
         return
-    log = Path(tempfile.gettempdir(), "dockerd.log")
+    if shutil.which("dockerd") is None:
+        sys.exit("no `dockerd` here: install docker.io")
+    folder = Path(tempfile.mkdtemp(prefix="dockerd-"))
+    for form in IPTABLES:
+        log = folder / f"{form or 'default'}.log"
+        if _start(form, folder, log):
+            return
+    told = "\n".join(path.read_text(errors="replace") for path in sorted(folder.glob("*.log")))
+    reasons = [line for line in told.splitlines() if "fail" in line.lower() or "error" in line.lower()]
+    sys.exit(f"dockerd does not start: {reasons[-1] if reasons else 'it says nothing'} (all of it: {folder})")
+
+
+def _start(form: str, folder: Path, log: Path) -> bool:
+    """Start `dockerd` with one form of `iptables`, first in its path; gives whether it answers."""
+    links = folder / form
+    for name in ("iptables", "ip6tables") if form else ():
+        links.mkdir(exist_ok=True)
+        found = shutil.which(f"{name}-{form}", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        if found is None:
+            return False
+        (links / name).symlink_to(found)
+    path = f"{links}:{os.environ['PATH']}" if form else os.environ["PATH"]
     with log.open("ab") as output:
-        subprocess.Popen(["dockerd"], stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(["dockerd"], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                                   start_new_session=True, env={**os.environ, "PATH": path})
     for _ in range(120):
         if run("docker", "info").returncode == 0:
-            return
+            return True
+        if process.poll() is not None:
+            return False
         time.sleep(0.5)
-    sys.exit(f"dockerd does not answer: see {log}")
+    process.terminate()
+    process.wait(60)
+    return False
 
 
 def make_base() -> None:
@@ -56,7 +87,7 @@ def make_base() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="nbdeploy-base-", dir="/var/tmp") as folder:
         root = Path(folder, "root")
-        command = ["debootstrap", "--variant=minbase", "--include=python3", SUITES[PYTHON], str(root), MIRROR]
+        command = ["debootstrap", "--variant=minbase", "--include=python3", SUITES[PYTHON], str(root)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for path in LEFT_OUT:
             shutil.rmtree(root / path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import zipfile
@@ -106,9 +107,10 @@ def test_the_lock_and_the_bill_of_materials(index: Path, tmp_path: Path) -> None
     lock = write_hashed_lock(wheels, PYTHON)
     assert f"one==1.0+cpu \\\n    --hash=sha256:{wheels[0].sha256}  # predict → one\n" in lock
     manifest = Manifest("tiny", PYTHON, ())
-    text = write_sbom(manifest, wheels)
+    text = write_sbom(manifest, wheels, "python:3-slim", ["libgomp1"])
     assert '"purl": "pkg:pypi/one@1.0%2Bcpu"' in text
-    assert text == write_sbom(manifest, wheels)
+    assert text == write_sbom(manifest, wheels, "python:3-slim", ["libgomp1"])
+    assert [one["name"] for one in json.loads(text)["components"]] == ["one", "python:3-slim", "python", "libgomp1"]
 
 
 def test_a_line_that_pip_would_take_for_an_option_is_refused(index: Path, tmp_path: Path) -> None:

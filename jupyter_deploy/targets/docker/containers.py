@@ -11,11 +11,13 @@ import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.errors import ServiceError, TargetError
-from jupyter_deploy.image.engine import Engine
+from jupyter_deploy.image.engine import ALL_GPUS, Engine
+from jupyter_deploy.image.refusals import explained
 
 PORT = 8080
 """Where a service listens in its container."""
@@ -30,6 +32,7 @@ _CPU_PERIOD = 100_000
 """Microseconds: what engines count processor time in."""
 
 Line = dict[str, Any]
+_explained = partial(explained, kind=TargetError, missing=True)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Containers:
             "log_config": {"Type": "json-file", "Config": _LOG}, "init": False,
         }
         if spec.gpus:
-            host["device_requests"] = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
+            host["device_requests"] = ALL_GPUS
         with _explained(f"create a container of {spec.name}", gpus=spec.gpus):
             made = self._api.create_container(
                 spec.image, name=f"nbdeploy-{spec.name}-{spec.version}-{secrets.token_hex(3)}",
@@ -235,6 +238,14 @@ def is_ready(port: int) -> bool:
         connection.close()
 
 
+def is_ours(pid: int) -> bool:
+    """Whether a process id that the engine names is a service on this machine, and not one in a virtual machine."""
+    try:
+        return b"/service/runtime/" in Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def _read(raw: Mapping[str, Any]) -> Container:
     state, labels = raw["State"], raw["Config"]["Labels"]
     bound: Sequence[Mapping[str, str]] = (raw["HostConfig"].get("PortBindings") or {}).get(f"{PORT}/tcp") or []
@@ -249,28 +260,3 @@ def _find_port(taken: Collection[int]) -> int:
             if port not in taken and sock.connect_ex(("127.0.0.1", port)) != 0:
                 return port
     raise TargetError(f"no private port from {_FIRST_PORT} to {_LAST_PORT} is free on this machine")
-
-
-@contextlib.contextmanager
-def _explained(doing: str, *, gpus: bool = False) -> Iterator[None]:
-    """Turn what the engine refuses into a sentence; that something is not there is for the caller to judge."""
-    import docker.errors
-    import requests
-
-    try:
-        yield
-    except docker.errors.NotFound:
-        raise
-    except docker.errors.APIError as error:
-        text = str(error.explanation or error)
-        if gpus and ("device driver" in text or "nvidia" in text.lower() or "CDI" in text):
-            raise TargetError(
-                f"the service needs a GPU, and the container engine cannot give it one: {text}",
-                advice="install the NVIDIA container toolkit (nvidia-ctk runtime configure), or deploy with --no-gpu",
-            ) from error
-        full = "no space left" in text
-        raise TargetError(f"the container engine could not {doing}: {text}",
-                          advice="its disk is full: docker system prune frees space" if full else None) from error
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise TargetError(f"the container engine could not {doing}: {error}",
-                          advice="see whether it still runs: docker info") from error

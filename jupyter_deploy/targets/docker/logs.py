@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,9 @@ def follow_logs(containers: Containers, name: str, live: str, lines: int, data: 
     """Give the last lines, then those of the container `live` as they come, until it ends."""
     yield from read_logs(containers, name, lines, data)
     yield from containers.follow(live)
+
+
+def remove_files(name: str, data: Path) -> None:
+    """Delete the logs and figures of a deployment."""
+    for folder in ("logs", "metrics"):
+        shutil.rmtree(data / folder / name, ignore_errors=True)

@@ -14,6 +14,9 @@ from jupyter_deploy.targets.local.listeners import LOOPBACK, bind_listener, is_l
 from jupyter_deploy.targets.local.spec import Limits
 from jupyter_deploy.targets.local.target import LocalOptions
 
+GRACE_SECONDS = 20.0
+"""How long a version that was replaced answers on the connections that its callers hold open."""
+
 
 @dataclass(frozen=True)
 class DockerOptions(LocalOptions):
@@ -64,3 +67,11 @@ def find_variables(manifest: Manifest, given: Mapping[str, str]) -> dict[str, st
         raise UsageError(f"the service reads the environment variable {missing[0]}, which is not set",
                          advice=f"set os.environ[{missing[0]!r}] and deploy again")
     return found
+
+
+def write_arguments(name: str, limits: Limits, digest: str | None) -> tuple[str, ...]:
+    """Give what follows `serve` on the command line of a container's runtime."""
+    drain = GRACE_SECONDS + limits.call_seconds
+    given = {"--name": name, "--drain": drain, "--max-body": limits.max_body, "--max-queue": limits.max_queue,
+             "--timeout": limits.timeout, "--api-key-digest": digest}
+    return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -16,6 +15,7 @@ from jupyter_deploy.errors import BundleError, TargetError
 from jupyter_deploy.hardware import parse_usage, suggest_size
 from jupyter_deploy.image import BuildOptions, build_image
 from jupyter_deploy.image.engine import Engine, connect
+from jupyter_deploy.image.listing import report_steps
 from jupyter_deploy.registry import (
     Event,
     Record,
@@ -26,25 +26,29 @@ from jupyter_deploy.registry import (
     delete_deployment,
     find_deployment,
     find_version,
+    list_versions,
     open_registry,
     registry_path,
     save_deployment,
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.deployments import find_records
-from jupyter_deploy.targets.docker.containers import Container, Containers, Spec
-from jupyter_deploy.targets.docker.logs import follow_logs, read_logs
-from jupyter_deploy.targets.docker.options import DockerOptions, check_options, find_variables
+from jupyter_deploy.targets.docker.containers import Container, Containers, Spec, is_ours
+from jupyter_deploy.targets.docker.logs import follow_logs, read_logs, remove_files
+from jupyter_deploy.targets.docker.options import (
+    GRACE_SECONDS,
+    DockerOptions,
+    check_options,
+    find_variables,
+    write_arguments,
+)
 from jupyter_deploy.targets.docker.retire import retire, retire_later
 from jupyter_deploy.targets.docker.state import containers_of, describe_deployment
 from jupyter_deploy.targets.local.client import Client, start_ahead
 from jupyter_deploy.targets.local.client import connect as reach_supervisor
 from jupyter_deploy.targets.local.listeners import LOOPBACK
 from jupyter_deploy.targets.local.spec import Limits
-from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, check_name
-
-GRACE_SECONDS = 20.0
-"""How long a version that was replaced answers on the connections that its callers hold open."""
+from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, Status, check_name
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class DockerTarget:
         """Start the supervisor in the background, if none runs: while the notebook is read, that costs nothing."""
         start_ahead()
 
-    def stage(self, plan: Plan) -> Candidate:
+    def stage(self, plan: Plan, report: Report = lambda *_: None) -> Candidate:
         """Build the image, prove it, and start its containers unseen by callers."""
         options: DockerOptions = plan.options
         manifest = _read(plan.bundle)
@@ -100,20 +104,21 @@ class DockerTarget:
         check_options(plan.name, options, known)
         variables = find_variables(manifest, options.env)
         engine = connect()
-        image = build_image(plan.bundle, options=BuildOptions(base=options.base, environment=variables))
+        image = build_image(plan.bundle, options=BuildOptions(base=options.base, environment=variables),
+                            report=report, say=report_steps(report))
         running = self._run(engine, plan.name, manifest, plan.version, image.id, _workers(options, known),
                             options.limits, options.api_key_digest, variables)
         handle = ",".join(running.ids)
         self._staged[handle] = running
         first = running.containers[0]
         return Candidate(plan.name, plan.version, f"http://{LOOPBACK}:{first.port}", handle,
-                         tuple(pid for pid in [first.pid] if _is_ours(pid)))
+                         tuple(pid for pid in [first.pid] if is_ours(pid)))
 
     def _run(self, engine: Engine, name: str, manifest: Manifest, version: str, image: str, workers: int,
              limits: Limits, digest: str | None, variables: Mapping[str, str]) -> _Running:
         containers = Containers(engine, data_dir())
-        gpus = _wants_gpus(manifest, engine)
-        spec = Spec(name, version, image, _arguments(name, limits, digest), variables, gpus)
+        gpus = engine.wants_gpus(manifest)
+        spec = Spec(name, version, image, write_arguments(name, limits, digest), variables, gpus)
         return _Running(containers.start_all(spec, workers), image, gpus)
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
@@ -132,8 +137,8 @@ class DockerTarget:
                     "cpus": options.cpus or (size.cpus if size else None)},
             api_key_digest=options.api_key_digest)
         release = VersionRecord(
-            plan.name, plan.version, str(plan.bundle), _environment(running.image),
-            None if proof is None else dict(proof), plan.notebook, previous=known.version if known else None)
+            plan.name, plan.version, str(plan.bundle), _environment(running.image), dict(proof) if proof else None,
+            plan.notebook, previous=known.version if known else None)
         url = self._go_live(record, running, "deployed", release)
         del self._staged[candidate.handle]
         return Deployment(plan.name, self.name, plan.version, url, time.monotonic() - began)
@@ -252,16 +257,21 @@ class DockerTarget:
         return Deployment(name, self.name, wanted, url, time.monotonic() - began)
 
     def delete(self, name: str) -> None:
-        """Stop a deployment and forget it; its images and bundles stay."""
+        """Stop a deployment and forget it, with the images of its versions; its bundles stay for a week."""
         (record,) = find_records(self.name, name)
+        with closing(open_registry(registry_path())) as registry:
+            images = [str(one.environment["image"]) for one in list_versions(registry, name) if one.environment]
         with _supervisor() as client:
             client.request("unforward", name=name, seconds=_call_seconds(record))
-        containers = Containers(connect(), data_dir())
+        engine = connect()
+        containers = Containers(engine, data_dir())
         for one in containers.find_all(name):
             containers.remove(one.id)
         with closing(open_registry(registry_path())) as registry:
             delete_deployment(registry, name)
-        _remove_files(name)
+        for image in images:
+            engine.forget(image)
+        remove_files(name, data_dir())
 
 
 def _workers(options: DockerOptions, known: Record | None) -> int:
@@ -287,34 +297,9 @@ def _supervisor() -> Client:
     return client
 
 
-def _wants_gpus(manifest: Manifest, engine: Engine) -> bool:
-    gpu = manifest.hardware.gpu if manifest.hardware is not None else "none"
-    return gpu == "needed" or (gpu == "usable" and "nvidia" in engine.api.info().get("Runtimes", {}))
-
-
-def _arguments(name: str, limits: Limits, digest: str | None) -> tuple[str, ...]:
-    drain = GRACE_SECONDS + limits.call_seconds
-    given = {"--name": name, "--drain": drain, "--max-body": limits.max_body, "--max-queue": limits.max_queue,
-             "--timeout": limits.timeout, "--api-key-digest": digest}
-    return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))
-
-
 def _environment(image: str) -> dict[str, Any]:
     return Environment("installed", "python3", ()).dump() | {"image": image}
 
 
 def _call_seconds(record: Record) -> float:
     return Limits(timeout=record.limits.get("timeout")).call_seconds
-
-
-def _is_ours(pid: int) -> bool:
-    """Whether a process id that the engine names is a service on this machine, and not one in a virtual machine."""
-    try:
-        return b"/service/runtime/" in Path("/proc", str(pid), "cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _remove_files(name: str) -> None:
-    for folder in ("logs", "metrics"):
-        shutil.rmtree(data_dir() / folder / name, ignore_errors=True)

@@ -27,7 +27,7 @@ from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url, is_loopback
 from jupyter_deploy.targets.local.logs import follow_log, read_log
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
-from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Status, check_name
+from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, Status, check_name
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class LocalTarget:
         """Start the supervisor in the background, if none runs: while the notebook is read, that costs nothing."""
         start_ahead()
 
-    def stage(self, plan: Plan) -> Candidate:
+    def stage(self, plan: Plan, report: Report | None = None) -> Candidate:  # noqa: ARG002 - nothing takes long
         """Start the workers unseen by callers; they end with this process unless they are applied."""
         options: LocalOptions = plan.options
         manifest = _read(plan.bundle)

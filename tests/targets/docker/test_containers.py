@@ -13,7 +13,7 @@ from callers import Load
 from tiny import wait_until
 from tiny_docker import Docker, inspect
 
-from jupyter_deploy.errors import DeployError, ServiceError, TargetError, UsageError
+from jupyter_deploy.errors import DeployError, ImageError, ServiceError, TargetError, UsageError
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
 from jupyter_deploy.runtime.manifest import Hardware
 from jupyter_deploy.targets.deployments import find_targets
@@ -93,7 +93,7 @@ def test_stop_answers_what_was_accepted_and_start_brings_it_back(docker: Docker)
 
 
 def test_a_gpu_that_the_engine_cannot_give_is_refused_in_a_sentence(docker: Docker) -> None:
-    with pytest.raises(TargetError, match=r"needs a GPU.*(device driver|nvidia)") as caught:
+    with pytest.raises(ImageError, match=r"needs a GPU.*(device driver|nvidia)") as caught:
         docker.stage("one", hardware=Hardware("needed"))
     assert "--no-gpu" in str(caught.value.advice)
     assert docker.containers() == []
