@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_deploy import __version__
 from jupyter_deploy.errors import DeployError, UsageError
+from jupyter_deploy.options import Parser, add_deploy_options, add_parameters, join_parameters
 
 _Run = Callable[[argparse.Namespace], int | None]
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(build_parser().format_help())
         return 2
     try:
-        parsed = build_parser().parse_args(given)
+        parsed = build_parser().parse_args(join_parameters(given))
         run: _Run = parsed.run
         return run(parsed) or 0
     except DeployError as error:
@@ -42,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
     from jupyter_deploy.check.verb import add_check
-    from jupyter_deploy.options import Parser
 
     parser = Parser(prog="nbdeploy", description="From a notebook cell to a proven live endpoint.")
     parser.add_argument("--version", action="version", version=f"nbdeploy {__version__}")
@@ -69,16 +69,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_up(verbs: Any) -> None:
-    from jupyter_deploy.options import add_deploy_options
-
     up = verbs.add_parser(
         "up", help="run a notebook, capture, prove, deploy",
         description="Run a notebook with papermill; then do what its own %%deploy line says, or deploy the functions "
                     "and models named with --entry, or those in cells tagged deploy:entry.")
     up.set_defaults(run=_up)
     up.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    up.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
-                    help="set a value of the cell tagged 'parameters'; can be repeated")
+    add_parameters(up, "YAML with names and values")
     up.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL",
                     help="what to serve; can be repeated")
     up.add_argument("--output", type=Path, metavar="FILE", help="keep the executed notebook")

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -18,9 +19,10 @@ from typing import Any
 from jupyter_deploy.document import NOTEBOOK
 from jupyter_deploy.errors import DeployError, NotebookError, UsageError
 from jupyter_deploy.magics import OVERRIDES, RESULT
-from jupyter_deploy.notebook import read_notebook
+from jupyter_deploy.notebook import read_document, read_notebook
 from jupyter_deploy.recipe import DeployOptions
 
+_DEPLOYING = re.compile(r"""^[ \t]*%%?deploy\b|= %deploy\b|\.run_(?:line|cell)_magic\(\s*["']deploy["']""", re.MULTILINE)
 _LOADING = "%load_ext jupyter_deploy"
 TAG = "nbdeploy-injected"
 """Marks the cells of an executed notebook that the author did not write."""
@@ -90,7 +92,11 @@ def load_document(run: Run) -> Any:
     import nbformat
 
     read_notebook(run.notebook)  # roles are checked before anything runs
-    document = nbformat.v4.upgrade(nbformat.read(run.notebook, as_version=4))
+    try:
+        document = nbformat.v4.upgrade(nbformat.reads(json.dumps(read_document(run.notebook)), as_version=4))
+    except Exception as error:  # what it raises for a document that breaks the format is of many kinds
+        raise NotebookError(f"this is not a notebook that nbformat can read: {error}",
+                            where=str(run.notebook)) from error
     language = document.metadata.get("kernelspec", {}).get("language") or document.metadata.get(
         "language_info", {}).get("name", "python")
     if language.lower() != "python":
@@ -121,8 +127,7 @@ def _inject(document: Any, names: Sequence[str]) -> Any:
 
 def deploys(document: Any) -> bool:
     """Whether a notebook has a `%deploy` line of its own."""
-    return any(line.lstrip().startswith(("%deploy", "%%deploy")) or "= %deploy" in line
-               for cell in document.cells if cell.cell_type == "code" for line in cell.source.splitlines())
+    return any(_DEPLOYING.search(cell.source) for cell in document.cells if cell.cell_type == "code")
 
 
 def deploy_cell(names: Sequence[str]) -> Any:
@@ -192,6 +197,15 @@ def execute(document: Any, run: Run, output: Path) -> None:
             advice=f"often it ran out of memory; {_kept(run)}") from error
     except PapermillException as error:
         raise NotebookError(f"papermill cannot run the notebook: {error}", where=str(run.notebook)) from error
+    except ValueError as error:
+        if "No kernel name found" not in str(error):
+            raise
+        raise NotebookError("the notebook does not say which kernel it runs with", where=str(run.notebook),
+                            advice="choose one with --kernel, such as --kernel python3") from error
+    except OSError as error:
+        raise ExecutionFailed(
+            f"the kernel did not start: {error}", where=str(run.notebook),
+            advice="jupyter kernelspec list shows what it is to start; choose another with --kernel") from error
     except RuntimeError as error:  # jupyter_client's "Kernel didn't respond" and "Kernel died before replying"
         raise ExecutionFailed(f"the kernel did not start: {error}", where=str(run.notebook),
                               advice="start it in JupyterLab to see why") from error

@@ -91,15 +91,8 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     """Capture a service and write its bundle (raises `DeployError`)."""
     with _stage(report, "capture") as said:
         captured = capture(kernel, options, recorder, cache=data_dir() / "cache")
-        said.append(
-            ", ".join(
-                [
-                    count(len(captured.code.pieces), "definition"),
-                    count(len(captured.code.state), "value"),
-                    count(len(captured.golden), "golden call"),
-                ]
-            )
-        )
+        found = {"definition": captured.code.pieces, "value": captured.code.state, "golden call": captured.golden}
+        said.append(", ".join(count(len(one), noun) for noun, one in found.items()))
     with _stage(report, "requirements") as said:
         requirements = resolve(captured.imports, cache=data_dir() / "cache")
         said.append(count(len(requirements.distributions), "package"))
@@ -208,8 +201,10 @@ def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: De
         proof = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
         said.append(f"{proof.equal} of {proof.calls} golden calls equal")
     if not proof.holds:
-        again = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
-        unsteady = not proof.error_ids and again.differences != proof.differences
+        unsteady = False
+        if not proof.timed_out:
+            again = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
+            unsteady = not proof.error_ids and again.differences != proof.differences
         raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200), unsteady=unsteady)
     return proof
 
@@ -262,6 +257,9 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         parts.append("the service itself answers the same call differently from one time to the next")
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
     likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
+    if proof.timed_out:
+        likely = ("what the call waits for is not there in the service, such as a file, a lock or another program; "
+                  "one that only takes long gets more time with --timeout. ")
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),
