@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_deploy.capture.capture import CaptureOptions
 from jupyter_deploy.errors import DeployError
-from jupyter_deploy.execution import Run, execute_and_deploy
+from jupyter_deploy.execution import execute_and_deploy
+from jupyter_deploy.unattended import Run
 from jupyter_deploy.recipe import DeployOptions, format_size
 from jupyter_deploy.runtime.manifest import read_manifest
 

@@ -104,8 +104,9 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     return Packaged(captured, requirements, bundle)
 
 
-def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Release:
-    """Capture, package, prove and go live.
+def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None,
+           metrics: Mapping[str, Any] | None = None) -> Release:
+    """Capture, package, prove and go live; `metrics`, which the notebook recorded, are kept with the version.
 
     Raises
     ------
@@ -116,11 +117,16 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
 
     """
     started = time.perf_counter()
-    rehearsal = rehearse(kernel, options, report, recorder)
+    return go_live(rehearse(kernel, options, report, recorder), metrics or {}, report, started)
+
+
+def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, started: float) -> Release:
+    """Make what was rehearsed live; should that fail, it is taken away (raises `DeployError`)."""
     try:
         with _stage(report, "live") as said:
             usage = rehearsal.usage
             record = rehearsal.proof.dump() | ({"usage": usage.dump()} if usage else {})
+            record |= {"metrics": dict(metrics)} if metrics else {}
             deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
             said.append(deployment.url)
     except BaseException:

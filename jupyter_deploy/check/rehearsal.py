@@ -17,12 +17,14 @@ from IPython.core.getipython import get_ipython
 
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
+from jupyter_deploy.check.arrangement import is_injected
 from jupyter_deploy.check.calls import Caller
 from jupyter_deploy.check.contract import describe_entries
 from jupyter_deploy.check.measuring import measure_entries
 from jupyter_deploy.check.stand_in import make_stand_ins
 from jupyter_deploy.endpoint import Endpoint
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
+from jupyter_deploy.gate import parse_gate
 from jupyter_deploy.magics import CHECK
 from jupyter_deploy.proof import prove
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, Report, rehearse
@@ -46,10 +48,14 @@ class CandidateEndpoint(Endpoint):
 class _Held:
     """A candidate of this kernel, and what it showed."""
 
-    def __init__(self, rehearsal: Rehearsal, options: DeployOptions, endpoint: CandidateEndpoint) -> None:
+    def __init__(self, rehearsal: Rehearsal, options: DeployOptions, endpoint: CandidateEndpoint,
+                 metrics: Mapping[str, Any]) -> None:
+        self.metrics = metrics
         self.rehearsal = rehearsal
         self.options = options
         self.endpoint = endpoint
+        assert endpoint.release is not None
+        self.release = endpoint.release
         self.caller = Caller(rehearsal.candidate.url, options.api_key)
         self.service: dict[str, Any] = {}
 
@@ -62,10 +68,18 @@ class _Held:
 _held: dict[str, _Held] = {}
 """By the name of the service: of a name, the last one that `%deploy` rehearsed."""
 _failures: list[dict[str, Any]] = []
+_tests: list[bool] = []
+"""Which test cells passed."""
 
 
-def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder) -> CandidateEndpoint:
+def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder,
+                  metrics: Mapping[str, Any]) -> CandidateEndpoint:
     """Rehearse in place of `%deploy`; the candidate goes on until `finish`, so that test cells can call it.
+
+    Parameters
+    ----------
+    metrics
+        What the notebook records; more may come until it ends.
 
     Raises
     ------
@@ -74,8 +88,9 @@ def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, record
 
     """
     try:
-        held = _hold(rehearse(kernel, options, report, recorder), options)
-        held.service = {**_describe_service(held.rehearsal, kernel), **_ask(held, _read_order()["golden"])}
+        held = _hold(rehearse(kernel, options, report, recorder), options, metrics)
+        if "gate" not in _read_order():
+            held.service = {**_describe_service(held.rehearsal, kernel), **_ask(held, _read_order()["golden"])}
     except DeployError as error:
         _failures.append(_describe_error(error))
         raise
@@ -84,14 +99,14 @@ def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, record
     return held.endpoint
 
 
-def _hold(rehearsal: Rehearsal, options: DeployOptions) -> _Held:
+def _hold(rehearsal: Rehearsal, options: DeployOptions, metrics: Mapping[str, Any]) -> _Held:
     plan = rehearsal.plan
     release = Release(rehearsal.packaged, rehearsal.proof, Deployment(
         plan.name, plan.target, plan.version, rehearsal.candidate.url, 0.0), 0.0)
     endpoint = CandidateEndpoint(plan.name, target=rehearsal.target, api_key=options.api_key, release=release)
     if plan.name in _held:
         _held.pop(plan.name).discard()
-    _held[plan.name] = _Held(rehearsal, options, endpoint)
+    _held[plan.name] = _Held(rehearsal, options, endpoint, metrics)
     return _held[plan.name]
 
 
@@ -155,8 +170,11 @@ def _ask(held: _Held, golden: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict
     changing = {entry.name for entry in bundle.manifest.entries if entry.mutates}
     answers: list[dict[str, Any] | None] = []
     for one in golden.get(contract, ()):
-        answer = held.caller.ask(one["entry"], one["request"]) if one["entry"] not in changing else None
-        answers.append(answer and {"status": answer.status, "body": answer.body, "error": answer.error})
+        if one["entry"] in changing:
+            answers.append(None)
+            continue
+        answer = held.caller.ask(one["entry"], one["request"])
+        answers.append({"status": answer.status, "body": answer.body, "error": answer.error})
     unsteady = [asdict(one) for one in again.differences if one.entry not in changing]
     return {"unsteady": unsteady, "contract": contract, "answers": answers}
 
@@ -170,6 +188,12 @@ def stand_in() -> None:
                                held.caller)
         made["endpoint"] = held.endpoint
     shell.user_ns.update(made)
+    shell.events.register("post_run_cell", _note_test)
+
+
+def _note_test(result: Any) -> None:
+    if not is_injected(result.info.raw_cell or ""):
+        _tests.append(bool(result.success))
 
 
 def finish() -> None:
@@ -185,3 +209,25 @@ def finish() -> None:
     for held in _held.values():
         held.discard()
     _held.clear()
+
+
+def promote() -> None:
+    """Make all candidates live if the gate of `nbdeploy up --promote-if` is met, and take them away otherwise.
+
+    Raises
+    ------
+    DeployError
+        When a `%deploy` line fell short, or the gate cannot be decided.
+
+    """
+    from jupyter_deploy.check.promotion import Promotable, promote_all
+
+    candidates = [Promotable(held.rehearsal, held.release, held.metrics) for held in _held.values()]
+    try:
+        if _failures:
+            raise DeployError(str(_failures[0]["message"]), advice=_failures[0]["advice"])
+        promote_all(candidates, parse_gate(_read_order()["gate"]), tuple(_tests))
+    finally:
+        for held in _held.values():
+            held.discard()
+        _held.clear()

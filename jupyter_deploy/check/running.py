@@ -6,7 +6,6 @@ another, and whatever it started ends with it.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import re
@@ -16,16 +15,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.check.arrangement import FINISH, arrange, is_test
 from jupyter_deploy.check.evidence import CellTest, Evidence, Failure, StaleOutput
 from jupyter_deploy.check.job import Job
 from jupyter_deploy.document import NOTEBOOK
 from jupyter_deploy.errors import DeployError, UsageError
-from jupyter_deploy.execution import TAG, Run, deploy_cell, deploys, environment, execute, load_document
+from jupyter_deploy.execution import load_document
 from jupyter_deploy.magics import CHECK, OVERRIDES
-from jupyter_deploy.notebook import Notebook, read_document, read_notebook, role_of
+from jupyter_deploy.notebook import Notebook, read_document, read_notebook
+from jupyter_deploy.unattended import Run, environment, execute
 
-_STAND_IN = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.stand_in()"
-_FINISH = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.finish()"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _ARROW = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
@@ -45,7 +44,7 @@ def run_job(job: Job) -> Evidence:
                      OVERRIDES: json.dumps(job.overrides)}
         failure = None
         try:
-            document = _arrange(load_document(run), job)
+            document = arrange(load_document(run), job.entries, FINISH)
             with environment(variables):
                 execute(document, run, Path(job.output))
         except DeployError as error:
@@ -53,30 +52,6 @@ def run_job(job: Job) -> Evidence:
             failure = Failure(type(error).__name__, error.message, error.where, advice, isinstance(error, UsageError))
         said = json.loads(outcome.read_text(encoding="utf-8")) if outcome.exists() else {}
     return _collect(job, failure, said, time.perf_counter() - started)
-
-
-def _arrange(document: Any, job: Job) -> Any:
-    """Put the deployment, unless the notebook has its own, and then the test cells at the end of a copy."""
-    from nbformat.v4 import new_code_cell
-
-    ours = copy.deepcopy(document)
-    tests = [cell for cell in ours.cells if _is_test(cell)]
-    ours.cells = [cell for cell in ours.cells if not _is_test(cell)]
-    if job.entries or not deploys(document):
-        ours.cells.append(deploy_cell(job.entries))
-    if tests:
-        ours.cells.append(new_code_cell(_STAND_IN, metadata={"tags": [TAG]}))
-    for cell in tests:
-        # The others run, too, when one fails.
-        cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "raises-exception"]
-        ours.cells.append(cell)
-    ours.cells.append(new_code_cell(_FINISH, metadata={"tags": [TAG]}))
-    return ours
-
-
-def _is_test(cell: Any) -> bool:
-    tags = tuple(cell.metadata.get("tags", ()))
-    return cell.cell_type == "code" and role_of(tags, cell.metadata.get("nbdeploy", {}), "") == "test"
 
 
 def _collect(job: Job, failure: Failure | None, said: Mapping[str, Any], seconds: float) -> Evidence:
@@ -93,7 +68,7 @@ def _collect(job: Job, failure: Failure | None, said: Mapping[str, Any], seconds
     failures = tuple(Failure(**_relabel(dataclasses.asdict(one), numbers)) for one in _list_failures(failure, said))
     services = tuple(_relabel(said.get("services", []), numbers))
     tests = [_read_test(cell, positions[index]) for index, cell in enumerate(cells)
-             if index in positions and _is_test(cell)]
+             if index in positions and is_test(cell)]
     stale = [] if job.parameters else _find_stale(job, cells, positions, services)
     return Evidence(failures, services, tuple(tests), tuple(stale), str(executed), seconds)
 

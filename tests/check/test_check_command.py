@@ -145,10 +145,11 @@ def test_what_falls_short_is_found_and_kept(tmp_path: Path) -> None:
     expected = {
         "failing": ("execution-failed", "cell 5"), "dying": ("execution-failed", "cell 4"),
         "hanging": ("execution-failed", "cell 4"), "random": ("non-deterministic", None), "expected": ("test-failed", "cell 6"),
-        "stale": ("stale-output", "cell 4"), "other": ("not-runnable", None), "kernel": ("not-runnable", None),
+        "other": ("not-runnable", None), "kernel": ("not-runnable", None),
         "text": ("not-runnable", None), "format": ("not-runnable", None), "missing": ("not-runnable", None),
     }
     assert {name: codes(found[name])[0] for name in expected} == expected
+    assert codes(found["stale"])[:3] == [("not-run", "cell 2"), ("not-run", "cell 3"), ("stale-output", "cell 4")]
     assert [code for code, _ in codes(found["damaged"])] == ["contract-damaged", "not-deployable"]
     assert "ZeroDivisionError" in found["failing"]["findings"][0]["message"]
     assert "before" in (tmp_path / "out" / "failing.ipynb").read_text()

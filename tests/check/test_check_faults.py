@@ -14,8 +14,14 @@ from live_notebook import nbdeploy
 from jupyter_deploy.targets.target import find_target
 
 RANDOM = ("import random\ndef predict(x: int) -> float:\n    return x * random.random()", [])
-TWO = ("count = 0\ndef double(x: int) -> int:\n    return 2 * x\ndef step(x: int) -> int:\n    global count\n"
-       "    count += x\n    return count", [])
+TWO = ("""\
+count = 0
+def double(x: int) -> int:
+    return 2 * x
+def step(x: int) -> int:
+    global count
+    count += x
+    return count""", [])
 CALLS = ("double(4)\nstep(3)", [])
 
 
