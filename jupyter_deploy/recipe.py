@@ -125,8 +125,8 @@ def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, st
     try:
         with _stage(report, "live") as said:
             usage = rehearsal.usage
-            record = rehearsal.proof.dump() | ({"usage": usage.dump()} if usage else {})
-            record |= {"metrics": dict(metrics)} if metrics else {}
+            kept = {"usage": usage and usage.dump(), "metrics": dict(metrics)}
+            record = rehearsal.proof.dump() | {key: value for key, value in kept.items() if value}
             deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
             said.append(deployment.url)
     except BaseException:
@@ -264,8 +264,7 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
     likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
     if proof.timed_out:
-        likely = ("what the call waits for is not there in the service, such as a file, a lock or another program; "
-                  "one that only takes long gets more time with --timeout. ")
+        likely = "what the call waits for is not there in the service; one that only takes long needs --timeout. "
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),

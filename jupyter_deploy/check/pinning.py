@@ -15,6 +15,8 @@ from jupyter_deploy.errors import UsageError
 
 REQUIREMENTS = "requirements.txt"
 LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "pdm.lock")
+_VALUE = re.compile(r"\w+ is an? ")
+"""How the reason begins for a package that no code imports, but a captured value needs."""
 _LOCKED = re.compile(r'^name = "([^"]+)"\nversion = "([^"]+)"', re.MULTILINE)
 
 
@@ -25,7 +27,7 @@ def find_unpinned(packages: Sequence[Mapping[str, Any]], notebook: Path, title: 
     That is the file `given`, or the nearest `requirements.txt` or lock file from the notebook's folder up to the root
     of its git repository; without one, nothing is pinned.
     """
-    imported = [one for one in packages if not one["reason"].startswith(("required by ", "serves the endpoint"))]
+    imported = list(_list_imported(packages))
     file = given or find_requirements(notebook)
     if file is None:
         if imported:
@@ -38,6 +40,16 @@ def find_unpinned(packages: Sequence[Mapping[str, Any]], notebook: Path, title: 
     listed = read_pins(file)
     for package in imported:
         yield from _compare(package, listed.get(str(canonicalize_name(package["name"]))), file, title)
+
+
+def _list_imported(packages: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Leave out what others bring: by what they require, or in their values, as scikit-learn's models hold arrays."""
+    direct = [one for one in packages if not one["reason"].startswith(("required by ", "serves the endpoint"))]
+    for package in direct:
+        name = canonicalize_name(package["name"])
+        brought = any(name in other.get("needs", ()) for other in direct if other is not package)
+        if not (brought and _VALUE.match(package["reason"])):
+            yield package
 
 
 def _public(package: Mapping[str, Any]) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any
 
 from IPython.core.getipython import get_ipython
+from packaging.utils import canonicalize_name
 
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
@@ -31,6 +34,7 @@ from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, Report, reh
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
 from jupyter_deploy.targets.target import Deployment
 
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _MOST_CLASSES = 1000
 
 
@@ -138,12 +142,22 @@ def _describe_service(rehearsal: Rehearsal, kernel: Kernel) -> dict[str, Any]:
         "memory": None if rehearsal.usage is None else rehearsal.usage.peak,
         "entries": {name: asdict(one) for name, one in describe_entries(bundle.manifest).items()},
         "classes": _find_classes(packaged.capture.code.state, kernel.names),
-        "packages": [{"name": one.name, "version": one.version, "reason": one.reason}
+        "packages": [{"name": one.name, "version": one.version, "reason": one.reason, "needs": _list_needs(one.name)}
                      for one in packaged.requirements.distributions],
         "findings": [{"code": one.code, "text": one.text, "cell": one.cell} for one in packaged.capture.findings]
                     + [{"code": "package", "text": text, "cell": None} for text in packaged.requirements.warnings],
         "cells": sorted({piece.cell for piece in packaged.capture.code.pieces if piece.cell}),
     }
+
+
+def _list_needs(name: str) -> list[str]:
+    """Give what a distribution requires, whatever extras."""
+    try:
+        lines = requires(name) or []
+    except PackageNotFoundError:
+        return []
+    found = (NAME.match(line) for line in lines)
+    return sorted({str(canonicalize_name(one[0])) for one in found if one})
 
 
 def _find_classes(state: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -6,9 +6,11 @@ import pytest
 
 from jupyter_deploy.check.pinning import find_unpinned, read_pins
 
-PACKAGES = [{"name": "pandas", "version": "2.1.0", "reason": "cell 2 imports it"},
+PACKAGES = [{"name": "pandas", "version": "2.1.0", "reason": "cell 2 imports it", "needs": ["scipy", "numpy"]},
             {"name": "PyYAML", "version": "6.0+local", "reason": "cell 3 imports it"},
             {"name": "numpy", "version": "2.0", "reason": "required by pandas"},
+            {"name": "scipy", "version": "1.0", "reason": "model is a sklearn.svm.SVC (predict → model)"},
+            {"name": "pandas-extras", "version": "1", "reason": "required by pandas"},
             {"name": "orjson", "version": "3.0", "reason": "serves the endpoint"}]
 
 
@@ -38,7 +40,7 @@ def test_the_nearest_file_up_to_the_root_of_the_repository_counts(tmp_path: Path
     assert (nothing.severity, nothing.code) == ("warning", "unpinned-requirement")
     assert nothing.advice is not None
     assert nothing.advice.endswith(": pandas==2.1.0 PyYAML==6.0")
-    assert not list(find_unpinned(PACKAGES[2:], notebook, "n.ipynb"))
+    assert not list(find_unpinned(PACKAGES[2:3], notebook, "n.ipynb"))
     (repository / "uv.lock").write_text('[[package]]\nname = "pandas"\nversion = "2.1.0"\nsource = "x"\n\n[[package]]\n'
                                         'name = "pyyaml"\nversion = "6.0"\n')
     assert not list(find_unpinned(PACKAGES, notebook, "n.ipynb"))
