@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_deploy import __version__
 from jupyter_deploy.errors import DeployError, UsageError
-from jupyter_deploy.options import Parser, add_deploy_options, add_parameters, join_parameters
+from jupyter_deploy.options import Parser, add_deploy_options, add_parameters
 
 _Run = Callable[[argparse.Namespace], int | None]
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(build_parser().format_help())
         return 2
     try:
-        parsed = build_parser().parse_args(join_parameters(given))
+        parsed = build_parser().parse_args(given)
         run: _Run = parsed.run
         return run(parsed) or 0
     except DeployError as error:

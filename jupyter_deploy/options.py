@@ -7,6 +7,7 @@ import difflib
 import json
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +23,14 @@ _SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "bat
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises `UsageError` instead of ending the process."""
+
+    takes_parameters = False
+    """Whether it has the options of `add_parameters`."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; `-p NAME VALUE` and `-p NAME=VALUE` are the same."""
+        given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(_join_parameters(given) if self.takes_parameters else given, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the arguments."""
@@ -122,14 +131,15 @@ def _read_size(text: str) -> int:
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 
 
-def add_parameters(parser: argparse.ArgumentParser, text: str) -> None:
+def add_parameters(parser: Parser, text: str) -> None:
     """Add the options that set a notebook's parameters; `text` says what a file of them may hold."""
+    parser.takes_parameters = True
     parser.add_argument("-p", "--parameter", type=_read_parameter, action="append", default=[], metavar="NAME VALUE",
                         help="set a value of the cell tagged 'parameters', also as NAME=VALUE; can be repeated")
     parser.add_argument("-f", "--parameters", type=Path, metavar="FILE", help=text)
 
 
-def join_parameters(arguments: Sequence[str]) -> list[str]:
+def _join_parameters(arguments: Sequence[str]) -> list[str]:
     """Write each `-p NAME VALUE` as one word, as `-p NAME=VALUE` is: a value may begin with a hyphen."""
     words = iter(arguments)
     joined: list[str] = []

@@ -239,13 +239,8 @@ def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Pla
     if options.api_key is not None:
         settings["api_key"] = options.api_key
     notebook = packaged.capture.notebook
-    return target.plan(
-        packaged.bundle.folder,
-        name=packaged.capture.name,
-        environment=environment,
-        options=build_options(target, settings),
-        notebook=str(notebook) if notebook else None,
-    )
+    return target.plan(packaged.bundle.folder, name=packaged.capture.name, environment=environment,
+                       options=build_options(target, settings), notebook=str(notebook) if notebook else None)
 
 
 def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], *, unsteady: bool) -> Exception:

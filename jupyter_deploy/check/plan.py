@@ -19,6 +19,7 @@ from jupyter_deploy.errors import UsageError
 from jupyter_deploy.options import read_key, read_value
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.static import find_static
+from jupyter_deploy.targets.target import find_target
 
 _SECONDS, _SECONDS_GATED = 0.5, 2.0
 """How long an entry is measured; longer where a budget depends on it."""
@@ -51,6 +52,7 @@ def make_jobs(arguments: argparse.Namespace, limits: Limits) -> list[Planned]:
     sets = read_parameter_sets(arguments.parameters, {name: read_value(value) for name, value in arguments.parameter})
     cases = [(notebook, one) for notebook in dict.fromkeys(arguments.notebooks) for one in sets]
     outputs = _name_outputs(cases, arguments.output)
+    find_target("local").prepare()  # it starts while the notebooks run
     return [_plan(arguments, limits, notebook, one, output)
             for (notebook, one), output in zip(cases, outputs, strict=True)]
 
