@@ -112,7 +112,8 @@ def _replay(
     if response.status != 200:
         error = answer.get("error", answer) if isinstance(answer, dict) else answer
         error_id = error.get("id") if isinstance(error, dict) else None
-        return [differ("status", "an answer", f"{response.status}: {_short(error)}")], error_id
+        said = error.get("message", error) if isinstance(error, dict) else error
+        return [differ("status", "an answer", f"{response.status}: {_short(said)}")], error_id
     found = [differ(*place) for place in compare(golden["answer"], answer, "answer")]
     kind = urllib.parse.unquote(response.headers.get("x-nbdeploy-kind", ""))
     if not found and kind != golden["kind"]:

@@ -79,18 +79,20 @@ def _name_outputs(cases: Sequence[tuple[Path, ParameterSet]], folder: Path | Non
 def _plan(arguments: argparse.Namespace, limits: Limits, notebook: Path, one: ParameterSet,
           output: Path) -> Planned:
     output.unlink(missing_ok=True)  # that of another day is no evidence
+    key = read_key(arguments.api_key)
     captured = {"name": arguments.name, "examples": arguments.examples, "unproven": arguments.unproven}
     job = Job(
         str(notebook), one.values, one.label, str(output), arguments.kernel, arguments.start_timeout,
         arguments.cell_timeout or None, tuple(arguments.entry),
-        {"capture": {key: value for key, value in captured.items() if value}, "settings": {}, "deploy": {}},
+        {"capture": {key: value for key, value in captured.items() if value}, "settings": {},
+         "deploy": {} if key is None else {"api_key": key}},
         seconds=_SECONDS if limits.budgets.p95 is None else _SECONDS_GATED)
     file = contract_file(notebook, one.label)
     source = arguments.against or str(file)
     findings = _look(notebook, job.title)
     contracts: tuple[Contract, ...] = ()
     try:
-        contracts = (find_contracts(source, notebook, one.label, api_key=read_key(arguments.api_key))
+        contracts = (find_contracts(source, notebook, one.label, api_key=key)
                      if arguments.against else read_contracts(file))
     except ContractDamaged as error:
         findings.append(Finding("error", "contract-damaged", f"{error.message} ({error.where})", job.title, None,

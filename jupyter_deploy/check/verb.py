@@ -57,8 +57,8 @@ def add_check(verbs: Any) -> None:
 def _add_gates(check: argparse.ArgumentParser) -> None:
     check.add_argument("--against", metavar="SOURCE", help="compare with the service at a URL, a bundle's folder, or "
                                                            "the contract of a git ref, not with the contract file")
-    check.add_argument("--api-key", metavar="KEY", help="what the service at --against's URL wants to see; $NAME takes "
-                                                        "it from the environment")
+    check.add_argument("--api-key", metavar="KEY", help="the service's key: what the one at --against's URL wants to "
+                                                        "see; $NAME takes it from the environment")
     check.add_argument("--update", action="store_true", help="record the contract anew")
     check.add_argument("--max-drift", default="0", metavar="D",
                        help="how far a number of a golden answer may move: 0.01, or 5%% of it (default: 0)")
