@@ -14,10 +14,11 @@ from typing import Any
 
 from jupyter_deploy.capture.capture import CaptureOptions
 from jupyter_deploy.errors import DeployError
-from jupyter_deploy.execution import Run, execute_and_deploy
+from jupyter_deploy.execution import execute_and_deploy
 from jupyter_deploy.packaged import format_size
 from jupyter_deploy.recipe import DeployOptions
 from jupyter_deploy.runtime.manifest import read_manifest
+from jupyter_deploy.unattended import Run
 
 NOTEBOOK = Path(__file__).with_name("churn.ipynb")
 NAME = "churn-demo"  # not "churn": nobody's own endpoint of that name is replaced

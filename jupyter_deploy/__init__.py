@@ -7,6 +7,16 @@ from typing import Any
 __version__ = "0.1.0"
 
 
+def record(name: str, value: Any) -> None:
+    """Record a metric of this notebook, as scrapbook's `glue` does: it is kept with the version that is deployed.
+
+    `nbdeploy show` tells it, and `nbdeploy up --promote-if 'auc >= previous.auc'` compares it.
+    """
+    from jupyter_deploy.scraps import record as record_scrap
+
+    record_scrap(name, value)
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """Register `%deploy` and begin to record calls; IPython calls this on `%load_ext jupyter_deploy`."""
     from jupyter_deploy.magics import DeployMagics

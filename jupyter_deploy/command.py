@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_deploy import __version__
 from jupyter_deploy.errors import DeployError, UsageError
+from jupyter_deploy.options import Parser, add_deploy_options, add_parameters
 
 _Run = Callable[[argparse.Namespace], int | None]
 
@@ -44,7 +45,6 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
     from jupyter_deploy.building.verb import add_build
     from jupyter_deploy.check.verb import add_check
-    from jupyter_deploy.options import Parser
 
     parser = Parser(prog="nbdeploy", description="From a notebook cell to a proven live endpoint.")
     parser.add_argument("--version", action="version", version=f"nbdeploy {__version__}")
@@ -77,21 +77,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_up(verbs: Any) -> None:
-    from jupyter_deploy.options import add_deploy_options
-
     up = verbs.add_parser(
         "up", help="run a notebook, capture, prove, deploy",
         description="Run a notebook with papermill; then do what its own %%deploy line says, or deploy the functions "
                     "and models named with --entry, or those in cells tagged deploy:entry.")
     up.set_defaults(run=_up)
     up.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    up.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
-                    help="set a value of the cell tagged 'parameters'; can be repeated")
+    add_parameters(up, "YAML with names and values")
     up.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL",
                     help="what to serve; can be repeated")
     up.add_argument("--output", type=Path, metavar="FILE", help="keep the executed notebook")
     up.add_argument("--kernel", metavar="K", help="the kernel to run it with; by default the notebook's own")
     up.add_argument("--cell-timeout", type=int, metavar="S", help="seconds that one cell may take (default: no limit)")
+    up.add_argument("--start-timeout", type=int, default=120, metavar="S",
+                    help="seconds that the kernel may take to start (default: 120)")
+    up.add_argument("--promote-if", metavar="CONDITION",
+                    help="go live only if this holds of the metrics that the notebook records and those of the live "
+                         "version: 'tests_pass and auc >= previous.auc - 0.01'")
     up.add_argument("--json", action="store_true", help="print one JSON object: name, version, url, proof, seconds")
     add_deploy_options(up)
 
@@ -108,27 +110,10 @@ def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True,
     return parser
 
 
-def _up(arguments: argparse.Namespace) -> None:
-    from jupyter_deploy.execution import Run, execute_and_deploy
-    from jupyter_deploy.options import read_deploy_options, read_value
+def _up(arguments: argparse.Namespace) -> int:
+    from jupyter_deploy.retraining import bring_up
 
-    run = Run(arguments.notebook, {name: read_value(value) for name, value in arguments.parameter}, arguments.output,
-              arguments.kernel, cell_timeout=arguments.cell_timeout)
-    sys.stderr.write(f"running {arguments.notebook}\n")
-    outcome = execute_and_deploy(run, arguments.entry, read_deploy_options(arguments, ()))
-    if arguments.json:
-        _print_json(outcome)
-        return
-    for warning in outcome["warnings"]:
-        sys.stderr.write(f"warning: {warning}\n")
-    name, url, proof = outcome["name"], outcome["url"], outcome["proof"]
-    proven = (f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
-              "notebook")
-    if not outcome["live"]:
-        _print(f"{name} could go live; it did not, because NBDEPLOY_DRY_RUN is set\n{proven}")
-        return
-    _print(f"{name} is live at {url}, {outcome['seconds']:.1f} s after %deploy\n{proven}\n"
-           f"try it: {url}/docs   stop it: nbdeploy stop {name}")
+    return bring_up(arguments)
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -31,13 +31,21 @@ def format_status(status: Status) -> str:
         mark = "*" if version.version == status.version else " "
         proof = version.proof or {}
         proven = f"{proof.get('equal', 0)} of {proof.get('calls', 0)} golden calls equal" if proof else "no proof kept"
-        lines.append(f" {mark} {version.number:>3}  {version.version}  {_moment(version.deployed_at)}  {proven}")
+        lines.append(f" {mark} {version.number:>3}  {version.version}  {_moment(version.deployed_at)}  {proven}"
+                     f"{_format_metrics(proof.get('metrics', {}))}")
     live = next((version for version in status.versions if version.version == status.version), None)
     if live is not None:
         lines += ["", "hardware:", *(f"   {line}" for line in _describe_needs(live))]
     lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<12} {event['text']}"
                                for event in status.events[-10:])]
     return "\n".join(lines)
+
+
+def _format_metrics(metrics: dict[str, Any]) -> str:
+    """Write what the notebook recorded for a version: `  auc 0.87, rows 1200`; what is no plain value is left out."""
+    told = [f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in metrics.items() if isinstance(value, (int, float, str))]
+    return f"  {', '.join(told)}" if told else ""
 
 
 def _describe_needs(version: Version) -> list[str]:

@@ -24,6 +24,7 @@ from jupyter_deploy.packaged import package
 from jupyter_deploy.progress import tell
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, deploy, make_plan, rehearse
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
+from jupyter_deploy.scraps import Scraps
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
 from jupyter_deploy.targets.target import Deployment, Report, find_target
 
@@ -36,7 +37,7 @@ DRY_RUN = "NBDEPLOY_DRY_RUN"
 BUILD = "NBDEPLOY_BUILD"
 """Environment variable: the options of `nbdeploy build` as JSON; `%deploy` builds an image in place of going live."""
 CHECK = "NBDEPLOY_CHECK"
-"""Environment variable: the JSON of what `nbdeploy check` asks of the kernel (`outcome`, `golden`, `seconds`)."""
+"""Environment variable: the JSON of what `nbdeploy check`, or `up --promote-if`, asks of the kernel it starts."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -55,6 +56,7 @@ class DeployMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.recorder = Recorder(lambda: len(shell.history_manager.input_hist_raw) - 1)
+        self.scraps = Scraps()
         self._ids: dict[int, str] = {}
         self._rehearsal: Rehearsal | None = None
 
@@ -63,9 +65,11 @@ class DeployMagics(Magics):
         self.shell.user_ns[WATCH] = self.shell.user_ns_hidden[WATCH] = self.recorder.watch
         self.shell.ast_transformers.append(self.recorder)
         self.shell.events.register("post_run_cell", self._note_cell)
+        self.scraps.watch(self.shell)
 
     def stop_recording(self) -> None:
         """Leave the shell as it was."""
+        self.scraps.stop()
         self.shell.events.unregister("post_run_cell", self._note_cell)
         self.shell.ast_transformers.remove(self.recorder)
         self.shell.user_ns.pop(WATCH, None)
@@ -118,7 +122,7 @@ class DeployMagics(Magics):
         if CHECK in os.environ:
             from jupyter_deploy.check.rehearsal import rehearse_here
 
-            return rehearse_here(kernel, options, _reporter([]), self.recorder)
+            return rehearse_here(kernel, options, _reporter([]), self.recorder, self.scraps.values)
         if BUILD in os.environ:
             from jupyter_deploy.building.kernel import build_here
 
@@ -137,7 +141,7 @@ class DeployMagics(Magics):
 
     def _go_live(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
         stages: list[Stage] = []
-        release = deploy(kernel, options, _reporter(stages), self.recorder)
+        release = deploy(kernel, options, _reporter(stages), self.recorder, self.scraps.values)
         _tell(release, stages)
         return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key,
                         release=release)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -73,14 +74,32 @@ def read_document(path: Path) -> dict[str, Any]:
         raise NotebookError(f"this is not a notebook: {error}", where=str(path)) from error
     if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list) or raw.get("nbformat") != 4:
         raw = _upgrade(path)
+    for position, cell in enumerate(raw["cells"], start=1):
+        _check_cell(cell, f"{path}, cell {position}")
     return cast("dict[str, Any]", raw)
+
+
+def _check_cell(cell: Any, where: str) -> None:
+    """Look at what is read of a cell: a file that a program wrote may hold anything."""
+    if not isinstance(cell, dict):
+        raise NotebookError(f"this is not a notebook: wanted a cell, found {type(cell).__name__}", where=where)
+    source, metadata = cell.get("source", ""), cell.get("metadata", {})
+    if not isinstance(source, str) and not (isinstance(source, list) and all(isinstance(one, str) for one in source)):
+        raise NotebookError("this is not a notebook: wanted the source as text or lines of text, found "
+                            f"{type(source).__name__}", where=where)
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("tags", []), list):
+        raise NotebookError("this is not a notebook: the cell's metadata is not an object with a list of tags",
+                            where=where)
 
 
 def _upgrade(path: Path) -> Any:
     import nbformat  # costs 100 ms to import, and nearly every notebook is of format 4 already
 
     try:
-        return nbformat.read(path, as_version=4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nbformat's about ids that older formats do not have
+            upgraded = nbformat.read(path, as_version=4)
+        return json.loads(nbformat.writes(upgraded))
     except Exception as error:
         raise NotebookError(f"this is not a notebook that nbformat can read: {error}", where=str(path)) from error
 

@@ -7,6 +7,9 @@ import difflib
 import json
 import re
 import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_deploy.errors import UsageError
@@ -20,6 +23,14 @@ _SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "bat
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises `UsageError` instead of ending the process."""
+
+    takes_parameters = False
+    """Whether it has the options of `add_parameters`."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; `-p NAME VALUE` and `-p NAME=VALUE` are the same."""
+        given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(_join_parameters(given) if self.takes_parameters else given, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the arguments."""
@@ -110,7 +121,7 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
     captured = CaptureOptions(names=names, name=arguments.name, examples=tuple(arguments.examples),
                               strict=arguments.strict, unproven=arguments.unproven, gpu=arguments.gpu,
                               gpu_memory=arguments.gpu_memory, exact=arguments.exact)
-    return DeployOptions(captured, arguments.target or "local", settings, _read_key(arguments.api_key))
+    return DeployOptions(captured, arguments.target or "local", settings, read_key(arguments.api_key))
 
 
 def _read_size(text: str) -> int:
@@ -122,6 +133,35 @@ def _read_size(text: str) -> int:
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 
 
+def add_parameters(parser: Parser, text: str) -> None:
+    """Add the options that set a notebook's parameters; `text` says what a file of them may hold."""
+    parser.takes_parameters = True
+    parser.add_argument("-p", "--parameter", type=_read_parameter, action="append", default=[], metavar="NAME VALUE",
+                        help="set a value of the cell tagged 'parameters', also as NAME=VALUE; can be repeated")
+    parser.add_argument("-f", "--parameters", type=Path, metavar="FILE", help=text)
+
+
+def _join_parameters(arguments: Sequence[str]) -> list[str]:
+    """Write each `-p NAME VALUE` as one word, as `-p NAME=VALUE` is: a value may begin with a hyphen."""
+    words = iter(arguments)
+    joined: list[str] = []
+    for word in words:
+        if word not in ("-p", "--parameter"):
+            joined.append(word)
+            continue
+        name = next(words, None)
+        value = next(words, None) if name is not None and "=" not in name else None
+        joined.append("=".join(["--parameter", *(part for part in (name, value) if part is not None)]))
+    return joined
+
+
+def _read_parameter(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r}: wanted a name and a value: -p NAME VALUE, or -p NAME=VALUE")
+    return name, value
+
+
 def read_value(text: str) -> Any:
     """Read a parameter's value as papermill's `-p` does: numbers and booleans as such, all else as text."""
     try:
@@ -131,7 +171,7 @@ def read_value(text: str) -> Any:
     return value if isinstance(value, (int, float, bool)) or value is None else text
 
 
-def _read_key(text: str | None) -> str | None:
+def read_key(text: str | None) -> str | None:
     """Read `$NAME` from the environment, so that the key itself need not stand in the notebook."""
     if text is None or not text.startswith("$"):
         return text

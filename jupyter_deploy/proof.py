@@ -16,6 +16,8 @@ from jupyter_deploy.runtime.manifest import GoldenCall, Manifest
 
 TIMEOUT = 120
 """Seconds to wait for one answer."""
+OVERDUE = "504:"
+"""How the answer to a call begins that took longer than the service allows."""
 SHOWN = 20
 """Differences kept for one call."""
 
@@ -45,6 +47,8 @@ class Proof:
     differences: tuple[Difference, ...] = ()
     error_ids: tuple[str, ...] = ()
     """Ids of calls that failed inside the service; its log has their tracebacks."""
+    timed_out: bool = False
+    """A call took longer than the service allows; no other was made after it."""
 
     @property
     def holds(self) -> bool:
@@ -70,6 +74,7 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
     differences: list[Difference] = []
     error_ids: list[str] = []
     equal = 0
+    timed_out = False
     try:
         for call in manifest.golden:
             golden = json.loads((folder / call.file).read_bytes())
@@ -77,13 +82,16 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
             differences += found
             error_ids += [error_id] if error_id else []
             equal += not found
+            timed_out = any(one.path == "status" and one.service.startswith(OVERDUE) for one in found)
+            if timed_out:
+                break  # the next one would keep everybody waiting as long
     except OSError as error:
         raise ServiceError(
             f"the packaged service cannot be reached: {error}", where=url, advice="look at its log for the reason"
         ) from error
     finally:
         connection.close()
-    return Proof(len(manifest.golden), equal, tuple(differences), tuple(error_ids))
+    return Proof(len(manifest.golden), equal, tuple(differences), tuple(error_ids), timed_out)
 
 
 def _replay(
@@ -108,7 +116,8 @@ def _replay(
     if response.status != 200:
         error = answer.get("error", answer) if isinstance(answer, dict) else answer
         error_id = error.get("id") if isinstance(error, dict) else None
-        return [differ("status", "an answer", f"{response.status}: {_short(error)}")], error_id
+        said = error.get("message", error) if isinstance(error, dict) else error
+        return [differ("status", "an answer", f"{response.status}: {_short(said)}")], error_id
     found = [differ(*place) for place in compare(golden["answer"], answer, "answer", tolerance)]
     kind = urllib.parse.unquote(response.headers.get("x-nbdeploy-kind", ""))
     if not found and kind != golden["kind"]:

@@ -77,8 +77,9 @@ class Release:
     """What a worker used while it was proven; None where that cannot be measured."""
 
 
-def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Release:
-    """Capture, package, prove and go live.
+def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None,
+           metrics: Mapping[str, Any] | None = None) -> Release:
+    """Capture, package, prove and go live; `metrics`, which the notebook recorded, are kept with the version.
 
     Raises
     ------
@@ -89,13 +90,17 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
 
     """
     started = time.perf_counter()
-    rehearsal = rehearse(kernel, options, report, recorder)
+    return go_live(rehearse(kernel, options, report, recorder), metrics or {}, report, started)
+
+
+def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, started: float) -> Release:
+    """Make what was rehearsed live; should that fail, it is taken away (raises `DeployError`)."""
     try:
         with stage(report, "live") as said:
             usage = rehearsal.usage
-            record = rehearsal.proof.dump() | ({"usage": usage.dump()} if usage else {})
-            if rehearsal.packaged.models:
-                record["models"] = [one.dump() for one in rehearsal.packaged.models]
+            models = [one.dump() for one in rehearsal.packaged.models]
+            kept = {"usage": usage and usage.dump(), "models": models, "metrics": dict(metrics)}
+            record = rehearsal.proof.dump() | {key: value for key, value in kept.items() if value}
             deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
             said.append(deployment.url)
     except BaseException:
@@ -180,8 +185,10 @@ def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: De
         proof = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
         said.append(f"{proof.equal} of {proof.calls} golden calls equal")
     if not proof.holds:
-        again = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
-        unsteady = not proof.error_ids and again.differences != proof.differences
+        unsteady = False
+        if not proof.timed_out:
+            again = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
+            unsteady = not proof.error_ids and again.differences != proof.differences
         raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200), unsteady=unsteady)
     return proof
 
@@ -210,13 +217,8 @@ def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Pla
     if options.api_key is not None:
         settings["api_key"] = options.api_key
     notebook = packaged.capture.notebook
-    return target.plan(
-        packaged.bundle.folder,
-        name=packaged.capture.name,
-        environment=environment,
-        options=build_options(target, settings),
-        notebook=str(notebook) if notebook else None,
-    )
+    return target.plan(packaged.bundle.folder, name=packaged.capture.name, environment=environment,
+                       options=build_options(target, settings), notebook=str(notebook) if notebook else None)
 
 
 def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], *, unsteady: bool) -> Exception:
@@ -235,6 +237,8 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
     parts += sorted({hint for one in failures if (hint := _explain(str(one.get("traceback", ""))))})
     likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
+    if proof.timed_out:
+        likely = "what the call waits for is not there in the service; one that only takes long needs --timeout. "
     error = ProofError(
         "\n\n".join(parts),
         where=str(packaged.bundle.folder),

@@ -13,6 +13,8 @@ from live_notebook import LiveNotebook
 from transcript import check_console, read_blocks
 
 from jupyter_deploy import command, options
+from jupyter_deploy.check.judgement import _CODES
+from jupyter_deploy.check.plan import _OF_THE_SAVED
 from jupyter_deploy.notebook import PREFIX, ROLES
 from jupyter_deploy.runtime.counters import Counters
 from jupyter_deploy.targets.target import GROUP, list_targets
@@ -45,7 +47,8 @@ def test_every_tag_is_explained() -> None:
 
 @pytest.mark.parametrize("build", [options.build_magic_parser, command.build_parser])
 def test_every_option_is_explained(build: object) -> None:
-    pages = (ROOT / "README.md").read_text(encoding="utf-8") + _read("targets.md", "tags.md", "security.md", "hardware.md", "ci.md")
+    pages = (ROOT / "README.md").read_text(encoding="utf-8") + _read("targets.md", "tags.md", "security.md", "hardware.md", "ci.md",
+                                                                           "checks.md")
     told_by_help = {"--help", "-h", "--version"}
     assert not _lacking(set(_options(build())) - told_by_help, pages)  # type: ignore[operator]
 
@@ -57,6 +60,13 @@ def test_every_environment_variable_is_explained() -> None:
             and re.fullmatch(r"NBDEPLOY_[A-Z_]+", node.value)}
     assert used >= {"NBDEPLOY_NOTEBOOK"}
     assert not _lacking(used, _read(*(page.name for page in DOCS.glob("*.md"))))
+
+
+def test_every_finding_of_a_check_is_explained() -> None:
+    found = set(re.findall(r'Finding\(\s*"(?:error|warning|note)",\s*"([a-z-]+)"', "\n".join(
+        file.read_text(encoding="utf-8") for file in (ROOT / "jupyter_deploy" / "check").glob("*.py"))))
+    assert found >= {"answers-moved", "unmeasured"}
+    assert not _lacking({*found, *_CODES.values(), *_OF_THE_SAVED}, _read("checks.md"))
 
 
 def test_every_metric_is_explained() -> None:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import math
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.proof import Difference, compare, table
+from jupyter_deploy.proof import Difference, compare, prove, table
+from jupyter_deploy.runtime.manifest import GoldenCall
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,30 @@ def test_compare_is_exact(notebook: object, service: object, paths: list[str]) -
 def test_table_shows_call_place_and_both_answers() -> None:
     text = table((Difference("predict", "cell [3]", "answer[0]", "0.5", "0.7"),))
     assert [line.split() for line in text.splitlines()][2] == ["predict", "(cell", "[3])", "answer[0]", "0.5", "0.7"]
+
+
+class Overdue(BaseHTTPRequestHandler):
+    """Answers as a service does whose entry hangs."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        data = b'{"error": {"type": "timeout", "message": "the entry f did not answer within 60 s"}}'
+        self.send_response(504)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_nothing_more_is_asked_of_a_service_that_hangs(tmp_path: Path) -> None:
+    calls = tuple(GoldenCall("f", f"{number}.json", f"cell {number}") for number in range(3))
+    for call in calls:
+        (tmp_path / call.file).write_text('{"request": {}, "answer": 1, "kind": "int"}')
+    with HTTPServer(("127.0.0.1", 0), Overdue) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = prove(tmp_path, SimpleNamespace(golden=calls), f"http://127.0.0.1:{server.server_port}")  # type: ignore[arg-type]
+        server.shutdown()
+    assert (found.calls, found.equal, found.timed_out) == (3, 0, True)
+    assert [one.service for one in found.differences] == ["504: the entry f did not answer within 60 s"]

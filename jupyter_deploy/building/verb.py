@@ -60,15 +60,16 @@ def _build_bundle(arguments: argparse.Namespace, options: dict[str, Any]) -> dic
 
 def _build_notebook(arguments: argparse.Namespace, options: dict[str, Any]) -> dict[str, Any]:
     """Run the notebook; its own `%deploy` line builds, or one that is added at its end."""
-    from jupyter_deploy.execution import Run, execute_and_deploy
+    from jupyter_deploy.execution import execute_and_deploy
     from jupyter_deploy.magics import BUILD
     from jupyter_deploy.options import read_value
     from jupyter_deploy.recipe import DeployOptions
+    from jupyter_deploy.unattended import Run
 
     parameters = {name: read_value(value) for name, value in arguments.parameter}
     _tell(f"running {arguments.what}")
     outcome = execute_and_deploy(Run(Path(arguments.what), parameters), arguments.entry, DeployOptions(),
-                                 {BUILD: json.dumps(options)})
+                                 more={BUILD: json.dumps(options)})
     for warning in outcome["warnings"]:
         _tell(f"warning: {warning}")
     return outcome

@@ -18,7 +18,6 @@ TIMEOUT = 120
 """Seconds to wait for one answer."""
 _FEWEST, _MOST = 5, 500
 """Calls that a measurement makes."""
-_MEMORY = "process_resident_memory_bytes"
 
 
 @dataclass(frozen=True)
@@ -49,18 +48,12 @@ class Caller:
     def ask(self, entry: str, request: Mapping[str, Any]) -> Answer:
         """Call an entry with the JSON of its arguments (raises `ServiceError` when nothing answers)."""
         body = json.dumps(request, ensure_ascii=False).encode()
-        return self._send("POST", "/" + urllib.parse.quote(entry), body)
+        return self._send("/" + urllib.parse.quote(entry), body)
 
-    def read_memory(self) -> int | None:
-        """Give the resident bytes of the service, if its system tells them."""
-        text = str(self._send("GET", "/metrics", None).body)
-        values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(_MEMORY)]
-        return int(float(values[0])) if values else None
-
-    def _send(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _send(self, path: str, body: bytes) -> Answer:
         started = time.perf_counter()
         try:
-            self._connection.request(method, path, body, self._headers)
+            self._connection.request("POST", path, body, self._headers)
             response = self._connection.getresponse()
             data = response.read()
         except (OSError, http.client.HTTPException) as error:

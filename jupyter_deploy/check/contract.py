@@ -51,37 +51,48 @@ class Contract:
         return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1, ensure_ascii=False) + "\n"
 
 
+def dump_contracts(contracts: Sequence[Contract]) -> str:
+    """Write the contracts of a notebook's services as one document; a single one is the document."""
+    if len(contracts) == 1:
+        return contracts[0].dump()
+    services = [dataclasses.asdict(one) for one in contracts]
+    return json.dumps({"format": FORMAT, "services": services}, indent=1, ensure_ascii=False) + "\n"
+
+
 def contract_file(notebook: Path, label: str = "") -> Path:
     """Name the contract's file: beside the notebook, one for each labelled set of parameters."""
     return notebook.with_name(f"{notebook.stem}{'.' + label if label else ''}{SUFFIX}")
 
 
-def read_contract(file: Path) -> Contract | None:
-    """Read a contract; None when there is none (raises `ContractDamaged`)."""
+def read_contracts(file: Path) -> tuple[Contract, ...]:
+    """Read the contracts of a notebook's services; none when there is no such file (raises `ContractDamaged`)."""
     try:
-        return parse_contract(file.read_text(encoding="utf-8"), str(file))
+        return parse_contracts(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
-        return None
+        return ()
     except (OSError, UnicodeDecodeError) as error:
         raise ContractDamaged(f"the contract cannot be read: {error}", where=str(file)) from error
 
 
-def parse_contract(text: str, where: str) -> Contract:
-    """Read the text of a contract (raises `ContractDamaged`)."""
+def parse_contracts(text: str, where: str) -> tuple[Contract, ...]:
+    """Read the text of a contract file (raises `ContractDamaged`)."""
     advice = "take it back from version control, or record a new one with --update"
     try:
         raw = json.loads(text)
         if raw["format"] != FORMAT:
             raise ContractDamaged(f"the contract has format {raw['format']!r}; this release reads format {FORMAT}",
                                   where=where, advice=advice)
-        entries = {str(name): Interface(dict(one["request"]), dict(one["answer"]))
-                   for name, one in raw["entries"].items()}
-        golden = tuple(Golden(str(one["entry"]), dict(one["request"]), one["answer"]) for one in raw["golden"])
-        classes = raw["classes"]
-        return Contract(str(raw["service"]), entries, None if classes is None else dict(classes), golden)
+        return tuple(_parse(one) for one in raw.get("services", [raw]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractDamaged(f"this is not a contract: {type(error).__name__}: {error}", where=where,
                               advice=advice) from error
+
+
+def _parse(raw: Mapping[str, Any]) -> Contract:
+    entries = {str(name): Interface(dict(one["request"]), dict(one["answer"])) for name, one in raw["entries"].items()}
+    golden = tuple(Golden(str(one["entry"]), dict(one["request"]), one["answer"]) for one in raw["golden"])
+    classes = raw["classes"]
+    return Contract(str(raw["service"]), entries, None if classes is None else dict(classes), golden)
 
 
 def describe_entries(manifest: Manifest) -> dict[str, Interface]:
@@ -89,8 +100,14 @@ def describe_entries(manifest: Manifest) -> dict[str, Interface]:
     return {entry.name: Interface(parameters_schema(entry), answer_schema(entry)) for entry in manifest.entries}
 
 
-def find_contract(source: str, notebook: Path, label: str = "") -> Contract:
+def find_contracts(source: str, notebook: Path, label: str = "", *,
+                   api_key: str | None = None) -> tuple[Contract, ...]:
     """Find what `--against` names: the URL of a service, the folder of a bundle, or a git ref.
+
+    Parameters
+    ----------
+    api_key
+        What a protected service wants to see.
 
     Raises
     ------
@@ -101,22 +118,27 @@ def find_contract(source: str, notebook: Path, label: str = "") -> Contract:
 
     """
     if source.startswith(("http://", "https://")):
-        return _ask_service(source.rstrip("/"))
+        return (_ask_service(source.rstrip("/"), api_key),)
     if (Path(source) / MANIFEST).exists():
-        return read_bundle(Path(source))
+        return (read_bundle(Path(source)),)
     return _ask_git(source, contract_file(notebook, label))
 
 
-def _ask_service(url: str) -> Contract:
+def _ask_service(url: str, api_key: str | None) -> Contract:
     """Read the service's own description; its examples are golden calls, at most three for an entry."""
+    headers = {} if api_key is None else {"X-API-Key": api_key}
+    request = urllib.request.Request(f"{url}/openapi.json", headers=headers)  # noqa: S310 - http only
     try:
-        with urllib.request.urlopen(f"{url}/openapi.json", timeout=_SECONDS) as response:  # noqa: S310 - http only
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
             document = json.load(response)
         posts = {path[1:]: item["post"] for path, item in document["paths"].items() if "post" in item}
         entries = {name: Interface(_body(post)["schema"], _answer(post)["schema"]) for name, post in posts.items()}
         golden = [Golden(name, _body(post)["examples"][example]["value"], answer["value"])
                   for name, post in posts.items() for example, answer in _answer(post).get("examples", {}).items()]
         return Contract(str(document["info"]["title"]), entries, None, tuple(golden))
+    except urllib.error.HTTPError as error:
+        advice = "it is protected: give its key with --api-key" if error.code in (401, 403) else None
+        raise UsageError(f"--against {url}: the service refuses to describe itself: {error}", advice=advice) from error
     except (urllib.error.URLError, OSError) as error:
         raise UsageError(f"--against {url}: the service does not answer: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -143,7 +165,7 @@ def read_bundle(folder: Path) -> Contract:
     return Contract(manifest.name, describe_entries(manifest), None, golden)
 
 
-def _ask_git(ref: str, file: Path) -> Contract:
+def _ask_git(ref: str, file: Path) -> tuple[Contract, ...]:
     where = f"{ref}:{file.name}"
     try:
         shown = subprocess.run(["git", "show", "--end-of-options", f"{ref}:./{file.name}"], cwd=file.resolve().parent,
@@ -154,4 +176,4 @@ def _ask_git(ref: str, file: Path) -> Contract:
         raise UsageError(f"--against {ref}: it is no URL, no bundle's folder, and git says: "
                          f"{shown.stderr.decode('utf-8', 'replace').strip()}",
                          advice=f"name a commit in which {file.name} is, such as HEAD or origin/main")
-    return parse_contract(shown.stdout.decode("utf-8", "replace"), where)
+    return parse_contracts(shown.stdout.decode("utf-8", "replace"), where)

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_deploy.check.changes import Change
+from jupyter_deploy.check.changes import Change, Schema
 from jupyter_deploy.errors import UsageError
 
 NOISE = 1e-9
 """A relative difference up to this is what another processor's arithmetic does: it is no movement."""
 _KINDS = {bool: "true or false", int: "number", float: "number", str: "text", type(None): "null", list: "list",
           dict: "object"}
+_JSON_KINDS = {bool: {"boolean"}, int: {"integer", "number"}, float: {"number"}, str: {"string"}, type(None): {"null"},
+               list: {"array"}, dict: {"object"}}
+_Forms = tuple[Schema, ...]
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,19 @@ def parse_drift(text: str) -> Drift:
     return Drift(relative=value / 100) if found.group(2) else Drift(absolute=value)
 
 
-def compare_answers(call: str, recorded: Any, now: Any, drift: Drift) -> tuple[list[Change], list[Moved]]:
-    """Compare two answers to one request: a change of form is a breaking change, all else has moved."""
+def compare_answers(call: str, recorded: Any, now: Any, drift: Drift,
+                    schema: Schema | None = None) -> tuple[list[Change], list[Moved]]:
+    """Compare two answers to one request: a change of form is a breaking change, all else has moved.
+
+    Parameters
+    ----------
+    schema
+        The answer's schema in the contract: of a form that callers knew to be possible, it is no change.
+
+    """
     changes: list[Change] = []
     moved: list[Moved] = []
-    for place, before, after, form in _walk(recorded, now, ""):
+    for place, before, after, form in _walk(recorded, now, "", _flatten(schema)):
         if form is not None:
             changes.append(Change(True, f"{call.partition(' ')[0]} → {_lists(place) or 'the answer'}", form))
         else:
@@ -68,22 +79,54 @@ def compare_answers(call: str, recorded: Any, now: Any, drift: Drift) -> tuple[l
     return list(dict.fromkeys(changes)), moved
 
 
-def _walk(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any, str | None]]:
+def _walk(old: Any, new: Any, path: str, forms: _Forms) -> Iterator[tuple[str, Any, Any, str | None]]:
     """Yield what differs: the place, both values and, when its form did, how."""
     if _KINDS[type(old)] != _KINDS[type(new)]:
-        yield path, old, new, f"{_KINDS[type(old)]} → {_KINDS[type(new)]}"
+        form = f"{_KINDS[type(old)]} → {_KINDS[type(new)]}"
+        yield path, old, new, None if _admits(forms, old) and _admits(forms, new) else form
     elif isinstance(old, dict):
         for key in [key for key in old if key not in new]:
             yield _step(path, key), old[key], None, "field removed"
         for key in [key for key in old if key in new]:
-            yield from _walk(old[key], new[key], _step(path, key))
+            yield from _walk(old[key], new[key], _step(path, key), _below(forms, key))
     elif isinstance(old, list):
         if len(old) != len(new):
             yield path, old, new, f"{len(old)} → {len(new)} items"
         for index, (one, other) in enumerate(zip(old, new, strict=False)):
-            yield from _walk(one, other, f"{path}[{index}]")
+            yield from _walk(one, other, f"{path}[{index}]", _below(forms, index))
     elif old != new and not _is_noise(old, new):
         yield path, old, new, None
+
+
+def _flatten(schema: Schema | None) -> _Forms:
+    """Give the alternatives of a schema."""
+    if schema is None or "anyOf" not in schema:
+        return () if schema is None else (schema,)
+    return tuple(form for one in schema["anyOf"] for form in _flatten(one))
+
+
+def _below(forms: _Forms, step: str | int) -> _Forms:
+    """Give the alternatives of what stands at a key, or at an index."""
+    found: list[Schema] = []
+    for form in forms:
+        if isinstance(step, str):
+            inner = form.get("properties", {}).get(step, form.get("additionalProperties"))
+        else:
+            items = form.get("prefixItems", ())
+            inner = items[step] if step < len(items) else form.get("items")
+        found += _flatten(inner) if isinstance(inner, dict) else ()
+    return tuple(found)
+
+
+def _admits(forms: _Forms, value: Any) -> bool:
+    """Whether a schema names the form of a value; one that admits anything names none."""
+    return any(_JSON_KINDS[type(value)] & _kinds(form) and ("enum" not in form or value in form["enum"])
+               for form in forms)
+
+
+def _kinds(form: Schema) -> set[str]:
+    kind = form.get("type", ())
+    return {kind} if isinstance(kind, str) else set(kind)
 
 
 def _step(path: str, key: str) -> str:
@@ -99,10 +142,14 @@ def _is_noise(old: Any, new: Any) -> bool:
 
 
 def _measure(call: str, place: str, old: Any, new: Any, drift: Drift) -> Moved:
-    if isinstance(old, (bool, str)) or old is None:
+    if not (_is_number(old) and _is_number(new)):
         return Moved(call, place, old, new, None, None, excessive=True)
     change = new - old
     return Moved(call, place, old, new, change, change / abs(old) if old else None, not drift.allows(old, new))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def rank_moved(moved: Sequence[Moved]) -> list[Moved]:

@@ -51,9 +51,9 @@ class StaleOutput:
 class Evidence:
     """What running a notebook showed."""
 
-    failure: Failure | None
-    service: Mapping[str, Any] | None
-    """What `rehearsal.rehearse_here` wrote; None when the notebook did not come so far."""
+    failures: tuple[Failure, ...]
+    services: tuple[Mapping[str, Any], ...]
+    """What `rehearsal` wrote of each service that was proven; none when the notebook did not come so far."""
     tests: tuple[CellTest, ...]
     stale: tuple[StaleOutput, ...]
     executed: str | None
@@ -68,7 +68,6 @@ class Evidence:
 def parse_evidence(text: str) -> Evidence:
     """Read what `dump` wrote."""
     raw = json.loads(text)
-    failure = None if raw["failure"] is None else Failure(
-        **{**raw["failure"], "differences": tuple(raw["failure"]["differences"])})
-    return Evidence(failure, raw["service"], tuple(CellTest(**one) for one in raw["tests"]),
+    failures = tuple(Failure(**{**one, "differences": tuple(one["differences"])}) for one in raw["failures"])
+    return Evidence(failures, tuple(raw["services"]), tuple(CellTest(**one) for one in raw["tests"]),
                     tuple(StaleOutput(**one) for one in raw["stale"]), raw["executed"], raw["seconds"])

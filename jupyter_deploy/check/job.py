@@ -29,8 +29,8 @@ class Job:
     entries: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Options for the notebook's `%deploy` lines."""
-    golden: tuple[Mapping[str, Any], ...] = ()
-    """Calls to ask the service beside its own golden calls: `entry`, `request`."""
+    golden: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Calls to ask each service beside its own golden calls, by the name of the service: `entry`, `request`."""
     seconds: float = 0.5
     """How long to measure each entry."""
 
@@ -47,7 +47,7 @@ class Job:
 def parse_job(text: str) -> Job:
     """Read what `dump` wrote."""
     raw = json.loads(text)
-    return Job(**{**raw, "entries": tuple(raw["entries"]), "golden": tuple(raw["golden"])})
+    return Job(**{**raw, "entries": tuple(raw["entries"])})
 
 
 @dataclass(frozen=True)

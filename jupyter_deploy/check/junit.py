@@ -12,7 +12,7 @@ from jupyter_deploy.check.judgement import Check
 _CASES = {
     "proof": ("proof-failed", "execution-failed", "not-runnable", "wrong-use", "not-deployable", "non-deterministic"),
     "contract": ("breaking-change", "golden-refused", "contract-damaged", "answers-moved", "not-recorded"),
-    "budgets": ("over-budget",),
+    "budgets": ("over-budget", "unmeasured"),
 }
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.check.budgets import format_seconds
 from jupyter_deploy.check.finding import Finding
-from jupyter_deploy.check.judgement import Check, format_seconds
+from jupyter_deploy.check.judgement import Check
 from jupyter_deploy.check.summary import describe_move, list_figures, write_total
 from jupyter_deploy.errors import UsageError
 
@@ -27,14 +29,19 @@ table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .2rem .8r
 """
 
 
+def check_exporter() -> None:
+    """Look whether nbconvert is installed, without loading it (raises `UsageError`)."""
+    if find_spec("nbconvert") is None or find_spec("pygments") is None:
+        raise UsageError("--html needs nbconvert to write the executed notebooks",
+                         advice="python -m pip install 'nbdeploy[check]'")
+
+
 def write_page(checks: Sequence[Check]) -> str:
     """Write the page (raises `UsageError` where nbconvert is not installed)."""
-    try:
-        from nbconvert import HTMLExporter
-        from pygments.formatters import HtmlFormatter
-    except ImportError as error:
-        raise UsageError("--html needs nbconvert to write the executed notebooks",
-                         advice="python -m pip install 'nbdeploy[check]'") from error
+    check_exporter()
+    from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+
     exporter = HTMLExporter(template_name="basic", embed_images=True)
     style = _STYLE + HtmlFormatter().get_style_defs(".highlight")
     body = "\n".join(line for check in checks for line in _write_check(check, exporter))

@@ -1,4 +1,4 @@
-"""From the command line to jobs, and from their evidence to checks and recorded contracts."""
+"""From the command line to jobs: what is to be run, and what is known before."""
 
 from __future__ import annotations
 
@@ -10,35 +10,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_deploy.check.contract import (
-    Contract,
-    ContractDamaged,
-    contract_file,
-    find_contract,
-    read_bundle,
-    read_contract,
-)
-from jupyter_deploy.check.evidence import Evidence
+from jupyter_deploy.check.contract import Contract, ContractDamaged, contract_file, find_contracts, read_contracts
 from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.job import Job, ParameterSet, read_parameter_sets
-from jupyter_deploy.check.judgement import Check, Limits, judge
-from jupyter_deploy.check.pinning import read_requirements
-from jupyter_deploy.errors import DeployError, UsageError
-from jupyter_deploy.options import read_value
+from jupyter_deploy.check.judgement import Limits
+from jupyter_deploy.check.pinning import read_pins
+from jupyter_deploy.errors import UsageError
+from jupyter_deploy.options import read_key, read_value
 from jupyter_deploy.registry import data_dir
+from jupyter_deploy.static import find_static
+from jupyter_deploy.targets.target import find_target
 
 _SECONDS, _SECONDS_GATED = 0.5, 2.0
 """How long an entry is measured; longer where a budget depends on it."""
+_OF_THE_SAVED = ("not-run", "out-of-order", "other-kernel", "edited", "defined-twice", "secret", "role-conflict",
+                 "unpinned")
+"""Findings of the saved notebook that running it from top to bottom would hide."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A job with the contract that its outcome is held against."""
+    """A job with the contracts that its outcome is held against."""
 
     job: Job
-    contract: Contract | None
+    contracts: tuple[Contract, ...]
+    """One for each service of the notebook."""
     source: str
-    """Where the contract is, or would be."""
+    """Where they are, or would be."""
     findings: tuple[Finding, ...]
     """What is known before anything runs."""
 
@@ -50,10 +48,11 @@ def make_jobs(arguments: argparse.Namespace, limits: Limits) -> list[Planned]:
     if arguments.update and arguments.against:
         raise UsageError("--update records a contract, and --against does without: only one of them")
     if limits.requirements is not None:
-        read_requirements(limits.requirements)  # what cannot be read is told before anything runs
+        read_pins(limits.requirements)  # what cannot be read is told before anything runs
     sets = read_parameter_sets(arguments.parameters, {name: read_value(value) for name, value in arguments.parameter})
     cases = [(notebook, one) for notebook in dict.fromkeys(arguments.notebooks) for one in sets]
     outputs = _name_outputs(cases, arguments.output)
+    find_target("local").prepare()  # it starts while the notebooks run
     return [_plan(arguments, limits, notebook, one, output)
             for (notebook, one), output in zip(cases, outputs, strict=True)]
 
@@ -77,49 +76,32 @@ def _name_outputs(cases: Sequence[tuple[Path, ParameterSet]], folder: Path | Non
     return names
 
 
-def _plan(arguments: argparse.Namespace, limits: Limits, notebook: Path, one: ParameterSet, output: Path) -> Planned:
+def _plan(arguments: argparse.Namespace, limits: Limits, notebook: Path, one: ParameterSet,
+          output: Path) -> Planned:
     output.unlink(missing_ok=True)  # that of another day is no evidence
+    key = read_key(arguments.api_key)
     captured = {"name": arguments.name, "examples": arguments.examples, "unproven": arguments.unproven}
     job = Job(
         str(notebook), one.values, one.label, str(output), arguments.kernel, arguments.start_timeout,
         arguments.cell_timeout or None, tuple(arguments.entry),
-        {"capture": {key: value for key, value in captured.items() if value}, "settings": {}, "deploy": {}},
-        seconds=_SECONDS if limits.p95 is None else _SECONDS_GATED)
+        {"capture": {key: value for key, value in captured.items() if value}, "settings": {},
+         "deploy": {} if key is None else {"api_key": key}},
+        seconds=_SECONDS if limits.budgets.p95 is None else _SECONDS_GATED)
     file = contract_file(notebook, one.label)
     source = arguments.against or str(file)
-    findings: list[Finding] = []
-    contract = None
+    findings = _look(notebook, job.title)
+    contracts: tuple[Contract, ...] = ()
     try:
-        contract = find_contract(source, notebook, one.label) if arguments.against else read_contract(file)
+        contracts = (find_contracts(source, notebook, one.label, api_key=key)
+                     if arguments.against else read_contracts(file))
     except ContractDamaged as error:
-        if not arguments.update:
-            findings.append(Finding("error", "contract-damaged", f"{error.message} ({error.where})", job.title, None,
-                                    error.advice))
-    golden = () if contract is None else tuple({"entry": call.entry, "request": call.request}
-                                               for call in contract.golden)
-    return Planned(dataclasses.replace(job, golden=golden), contract, source, tuple(findings))
+        findings.append(Finding("error", "contract-damaged", f"{error.message} ({error.where})", job.title, None,
+                                error.advice))
+    golden = {contract.service: [{"entry": call.entry, "request": call.request} for call in contract.golden]
+              for contract in contracts}
+    return Planned(dataclasses.replace(job, golden=golden), contracts, source, tuple(findings))
 
 
-def conclude(planned: Planned, evidence: Evidence, limits: Limits, *, update: bool) -> Check:
-    """Judge a job's evidence; with `update`, record the contract of a service that is proven."""
-    if not update or evidence.service is None or evidence.failure is not None:
-        more = planned.findings
-        if planned.contract is None and not more and evidence.failure is None:
-            text = f"there is no {Path(planned.source).name} yet: --update records one"
-            more = (Finding("note", "no-contract", text, planned.job.title),)
-        source = planned.source if planned.contract is not None else None
-        return judge(planned.job, evidence, planned.contract, limits, source=source, more=more)
-    bundle = read_bundle(Path(evidence.service["bundle"]))
-    contract = dataclasses.replace(bundle, classes=evidence.service["classes"])
-    check = judge(planned.job, evidence, None, limits, source=planned.source, more=planned.findings)
-    try:
-        Path(planned.source).write_text(contract.dump(), encoding="utf-8")
-    except OSError as error:
-        return _not_recorded(check, DeployError(f"the contract cannot be written: {error.strerror}",
-                                                where=planned.source))
-    return dataclasses.replace(check, recorded=True)
-
-
-def _not_recorded(check: Check, error: DeployError) -> Check:
-    finding = Finding("error", "not-recorded", f"{error.message} ({error.where})", check.title)
-    return dataclasses.replace(check, findings=(finding, *check.findings))
+def _look(notebook: Path, title: str) -> list[Finding]:
+    """Look at the saved notebook: what running it anew cannot show."""
+    return [dataclasses.replace(one, notebook=title) for one in find_static(notebook) if one.code in _OF_THE_SAVED]

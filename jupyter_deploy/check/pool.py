@@ -104,8 +104,8 @@ class _Running:
 
 def _crashed(job: Job, why: str) -> Evidence:
     executed = job.output if Path(job.output).exists() else None
-    return Evidence(Failure("ExecutionFailed", f"the process that ran the notebook crashed: {why}"), None, (), (),
-                    executed, 0.0)
+    failure = Failure("ExecutionFailed", f"the process that ran the notebook crashed: {why}")
+    return Evidence((failure,), (), (), (), executed, 0.0)
 
 
 @contextmanager

@@ -1,34 +1,40 @@
 """The kernel's side of a check: `%deploy` rehearses, is asked and measured, and nothing goes live.
 
-`nbdeploy check` sets the environment variable `CHECK` for the kernel it starts. What came of it is written to the file
-that the order names, so that it outlives the kernel.
+`nbdeploy check` sets the environment variable `CHECK` for the kernel it starts. What came of each `%deploy` line is
+written to the file that the order names, so that it outlives the kernel.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any
 
 from IPython.core.getipython import get_ipython
+from packaging.utils import canonicalize_name
 
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
-from jupyter_deploy.check.calls import Caller, measure
+from jupyter_deploy.check.arrangement import is_injected
+from jupyter_deploy.check.calls import Caller
 from jupyter_deploy.check.contract import describe_entries
+from jupyter_deploy.check.measuring import measure_entries
 from jupyter_deploy.check.stand_in import make_stand_ins
 from jupyter_deploy.endpoint import Endpoint
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
+from jupyter_deploy.gate import parse_gate
 from jupyter_deploy.magics import CHECK
 from jupyter_deploy.proof import prove
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, rehearse
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
 from jupyter_deploy.targets.target import Deployment, Report
 
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _MOST_CLASSES = 1000
 
 
@@ -44,46 +50,78 @@ class CandidateEndpoint(Endpoint):
 
 
 class _Held:
-    """The candidate of this kernel: the last one that `%deploy` rehearsed."""
+    """A candidate of this kernel, and what it showed."""
 
-    def __init__(self, rehearsal: Rehearsal, options: DeployOptions, endpoint: CandidateEndpoint) -> None:
+    def __init__(self, rehearsal: Rehearsal, options: DeployOptions, endpoint: CandidateEndpoint,
+                 metrics: Mapping[str, Any]) -> None:
+        self.metrics = metrics
         self.rehearsal = rehearsal
         self.options = options
         self.endpoint = endpoint
+        assert endpoint.release is not None
+        self.release = endpoint.release
         self.caller = Caller(rehearsal.candidate.url, options.api_key)
+        self.service: dict[str, Any] = {}
+
+    def discard(self) -> None:
+        """Take the candidate away."""
+        with self.caller:
+            self.rehearsal.discard()
 
 
-_held: list[_Held] = []
+_held: dict[str, _Held] = {}
+"""By the name of the service: of a name, the last one that `%deploy` rehearsed."""
+_failures: list[dict[str, Any]] = []
+_tests: list[bool] = []
+"""Which test cells passed."""
 
 
-def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder) -> CandidateEndpoint:
+def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder,
+                  metrics: Mapping[str, Any]) -> CandidateEndpoint:
     """Rehearse in place of `%deploy`; the candidate goes on until `finish`, so that test cells can call it.
+
+    Parameters
+    ----------
+    metrics
+        What the notebook records; more may come until it ends.
 
     Raises
     ------
     DeployError
-        As `recipe.rehearse`; it is in the outcome as well.
+        As `recipe.rehearse`; it is in the outcome as well, whatever the cell makes of it.
 
     """
-    order = json.loads(os.environ[CHECK])
-    outcome: dict[str, Any] = {}
-    finish()
-    with ExitStack() as stack:
-        stack.callback(lambda: Path(order["outcome"]).write_text(json.dumps(outcome), encoding="utf-8"))
-        try:
-            rehearsal = rehearse(kernel, options, report, recorder)
-        except DeployError as error:
-            outcome["error"] = _describe_error(error)
-            raise
-        release = Release(rehearsal.packaged, rehearsal.proof, Deployment(
-            rehearsal.plan.name, rehearsal.plan.target, rehearsal.plan.version, rehearsal.candidate.url, 0.0), 0.0)
-        endpoint = CandidateEndpoint(rehearsal.plan.name, target=rehearsal.target, api_key=options.api_key,
-                                     release=release)
-        held = _Held(rehearsal, options, endpoint)
-        _held.append(held)
-        outcome["service"] = _describe_service(rehearsal, kernel)
-        outcome["service"].update(_ask(held, order["golden"], order["seconds"]))
-    return endpoint
+    try:
+        held = _hold(rehearse(kernel, options, report, recorder), options, metrics)
+        if "gate" not in _read_order():
+            held.service = {**_describe_service(held.rehearsal, kernel), **_ask(held, _read_order()["golden"])}
+    except DeployError as error:
+        _failures.append(_describe_error(error))
+        raise
+    finally:
+        _write_outcome()
+    return held.endpoint
+
+
+def _hold(rehearsal: Rehearsal, options: DeployOptions, metrics: Mapping[str, Any]) -> _Held:
+    plan = rehearsal.plan
+    release = Release(rehearsal.packaged, rehearsal.proof, Deployment(
+        plan.name, plan.target, plan.version, rehearsal.candidate.url, 0.0), 0.0)
+    endpoint = CandidateEndpoint(plan.name, target=rehearsal.target, api_key=options.api_key, release=release)
+    if plan.name in _held:
+        _held.pop(plan.name).discard()
+    _held[plan.name] = _Held(rehearsal, options, endpoint, metrics)
+    return _held[plan.name]
+
+
+def _read_order() -> dict[str, Any]:
+    order: dict[str, Any] = json.loads(os.environ[CHECK])
+    return order
+
+
+def _write_outcome() -> None:
+    outcome = {"services": [held.service for held in _held.values() if held.service], "failures": _failures}
+    Path(_read_order()["outcome"]).write_text(json.dumps(outcome), encoding="utf-8")
 
 
 def _describe_error(error: DeployError) -> dict[str, Any]:
@@ -100,14 +138,26 @@ def _describe_service(rehearsal: Rehearsal, kernel: Kernel) -> dict[str, Any]:
     return {
         "name": rehearsal.plan.name, "version": rehearsal.plan.version, "bundle": str(bundle.folder),
         "size": bundle.size, "proof": rehearsal.proof.dump(), "golden": golden,
+        "target": rehearsal.plan.target, "environment": rehearsal.plan.environment.dump(), "latency": {},
+        "memory": None if rehearsal.usage is None else rehearsal.usage.peak,
         "entries": {name: asdict(one) for name, one in describe_entries(bundle.manifest).items()},
         "classes": _find_classes(packaged.capture.code.state, kernel.names),
-        "packages": [{"name": one.name, "version": one.version, "reason": one.reason}
+        "packages": [{"name": one.name, "version": one.version, "reason": one.reason, "needs": _list_needs(one.name)}
                      for one in packaged.requirements.distributions],
         "findings": [{"code": one.code, "text": one.text, "cell": one.cell} for one in packaged.capture.findings]
                     + [{"code": "package", "text": text, "cell": None} for text in packaged.requirements.warnings],
         "cells": sorted({piece.cell for piece in packaged.capture.code.pieces if piece.cell}),
     }
+
+
+def _list_needs(name: str) -> list[str]:
+    """Give what a distribution requires, whatever extras."""
+    try:
+        lines = requires(name) or []
+    except PackageNotFoundError:
+        return []
+    found = (NAME.match(line) for line in lines)
+    return sorted({str(canonicalize_name(one[0])) for one in found if one})
 
 
 def _find_classes(state: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -123,38 +173,75 @@ def _find_classes(state: Mapping[str, Any], names: Mapping[str, Any]) -> dict[st
     return found
 
 
-def _ask(held: _Held, golden: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, Any]:
-    """Ask the golden calls once more, and those of the contract; then measure."""
+def _ask(held: _Held, golden: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Ask the golden calls once more, and those of the contract: the one of this name, or the only one.
+
+    An entry that changes globals is not asked: by now it answers differently, as it should.
+    """
     rehearsal, bundle = held.rehearsal, held.rehearsal.packaged.bundle
     again = prove(bundle.folder, bundle.manifest, rehearsal.candidate.url, api_key=held.options.api_key)
-    answers = []
-    for one in golden:
+    contract = rehearsal.plan.name if rehearsal.plan.name in golden or len(golden) != 1 else next(iter(golden))
+    changing = {entry.name for entry in bundle.manifest.entries if entry.mutates}
+    answers: list[dict[str, Any] | None] = []
+    for one in golden.get(contract, ()):
+        if one["entry"] in changing:
+            answers.append(None)
+            continue
         answer = held.caller.ask(one["entry"], one["request"])
         answers.append({"status": answer.status, "body": answer.body, "error": answer.error})
-    latency = {}
-    for entry in bundle.manifest.entries:
-        requests = [json.loads((bundle.folder / call.file).read_bytes())["request"]
-                    for call in bundle.manifest.golden if call.entry == entry.name]
-        if requests and not entry.mutates:
-            latency[entry.name] = asdict(measure(held.caller, entry.name, requests, seconds))
-    return {"unsteady": [asdict(one) for one in again.differences], "answers": answers, "latency": latency,
-            "memory": held.caller.read_memory()}
+    unsteady = [asdict(one) for one in again.differences if one.entry not in changing]
+    return {"unsteady": unsteady, "contract": contract, "answers": answers}
 
 
 def stand_in() -> None:
-    """Let the entries' names, and `endpoint`, mean the packaged service: what follows are test cells."""
-    if not _held:
-        return
-    held = _held[-1]
+    """Let the entries' names, and `endpoint`, mean the packaged services: what follows are test cells."""
     shell: Any = get_ipython()
-    made = make_stand_ins(shell.user_ns, held.options.capture.names, held.rehearsal.packaged.capture.entries,
-                          held.caller)
-    shell.user_ns.update(made, endpoint=held.endpoint)
+    made: dict[str, Any] = {}
+    for held in _held.values():
+        made |= make_stand_ins(shell.user_ns, held.options.capture.names, held.rehearsal.packaged.capture.entries,
+                               held.caller)
+        made["endpoint"] = held.endpoint
+    shell.user_ns.update(made)
+    shell.events.register("post_run_cell", _note_test)
+
+
+def _note_test(result: Any) -> None:
+    if not is_injected(result.info.raw_cell or ""):
+        _tests.append(bool(result.success))
 
 
 def finish() -> None:
-    """Take the candidate away."""
-    while _held:
-        held = _held.pop()
-        with held.caller:
-            held.rehearsal.discard()
+    """Measure each candidate, now that nothing else of the notebook runs, and take it away."""
+    try:
+        for held in _held.values():
+            if held.service:
+                folder = held.rehearsal.packaged.bundle.folder
+                held.service["latency"] = measure_entries(held.caller, folder, _read_order()["seconds"])
+    except DeployError as error:
+        _failures.append(_describe_error(error))
+    _write_outcome()
+    for held in _held.values():
+        held.discard()
+    _held.clear()
+
+
+def promote() -> None:
+    """Make all candidates live if the gate of `nbdeploy up --promote-if` is met, and take them away otherwise.
+
+    Raises
+    ------
+    DeployError
+        When a `%deploy` line fell short, or the gate cannot be decided.
+
+    """
+    from jupyter_deploy.check.promotion import Promotable, promote_all
+
+    candidates = [Promotable(held.rehearsal, held.release, held.metrics) for held in _held.values()]
+    try:
+        if _failures:
+            raise DeployError(str(_failures[0]["message"]), advice=_failures[0]["advice"])
+        promote_all(candidates, parse_gate(_read_order()["gate"]), tuple(_tests))
+    finally:
+        for held in _held.values():
+            held.discard()
+        _held.clear()

@@ -14,17 +14,38 @@ from jupyter_deploy.check.junit import write_junit
 from jupyter_deploy.check.summary import write_markdown
 from jupyter_deploy.errors import UsageError
 
+_OPTIONS = ("json", "junit", "html", "markdown")
+
+
+def check_reports(arguments: argparse.Namespace) -> None:
+    """Look whether those that are asked for can be written (raises `UsageError`)."""
+    if arguments.html is not None:
+        from jupyter_deploy.check.page import check_exporter
+
+        check_exporter()
+    for option in _OPTIONS:
+        file: Path | None = getattr(arguments, option)
+        if file is not None:
+            existed = file.exists()
+            _write(option, file, "", "a")
+            if not existed:
+                file.unlink()
+
 
 def write_reports(checks: Sequence[Check], arguments: argparse.Namespace) -> None:
-    """Write those that are asked for (raises `UsageError` for a file that cannot be written)."""
-    writers: list[tuple[str, Path | None, Callable[[Sequence[Check]], str]]] = [
-        ("--json", arguments.json, write_json), ("--junit", arguments.junit, write_junit),
-        ("--html", arguments.html, _write_html)]
-    for option, file, write in writers:
+    """Write those that are asked for; one that cannot be written keeps no other back (raises `UsageError`)."""
+    writers: dict[str, Callable[[Sequence[Check]], str]] = {
+        "json": write_json, "junit": write_junit, "html": _write_html, "markdown": write_markdown}
+    wrong = []
+    for option in _OPTIONS:
+        file: Path | None = getattr(arguments, option)
         if file is not None:
-            _write(option, file, write(checks), "w")
-    if arguments.markdown is not None:
-        _write("--markdown", arguments.markdown, write_markdown(checks), "a")
+            try:
+                _write(option, file, writers[option](checks), "a" if option == "markdown" else "w")
+            except UsageError as error:
+                wrong.append(error.message)
+    if wrong:
+        raise UsageError("\n".join(wrong))
 
 
 def _write(option: str, file: Path, text: str, mode: str) -> None:
@@ -33,7 +54,7 @@ def _write(option: str, file: Path, text: str, mode: str) -> None:
         with file.open(mode, encoding="utf-8") as opened:
             opened.write(text)
     except OSError as error:
-        raise UsageError(f"{option} {file}: the report cannot be written: {error.strerror}") from error
+        raise UsageError(f"--{option} {file}: the report cannot be written: {error.strerror}") from error
 
 
 def _write_html(checks: Sequence[Check]) -> str:

@@ -6,26 +6,25 @@ another, and whatever it started ends with it.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.check.arrangement import FINISH, arrange, is_test
 from jupyter_deploy.check.evidence import CellTest, Evidence, Failure, StaleOutput
 from jupyter_deploy.check.job import Job
 from jupyter_deploy.document import NOTEBOOK
 from jupyter_deploy.errors import DeployError, UsageError
-from jupyter_deploy.execution import TAG, Run, deploy_cell, deploys, environment, execute, load_document
+from jupyter_deploy.execution import load_document
 from jupyter_deploy.magics import CHECK, OVERRIDES
-from jupyter_deploy.notebook import Notebook, read_notebook, role_of
+from jupyter_deploy.notebook import Notebook, read_document, read_notebook
+from jupyter_deploy.unattended import Run, environment, execute
 
-_STAND_IN = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.stand_in()"
-_FINISH = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal.finish()"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _ARROW = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
@@ -45,7 +44,7 @@ def run_job(job: Job) -> Evidence:
                      OVERRIDES: json.dumps(job.overrides)}
         failure = None
         try:
-            document = _arrange(load_document(run), job)
+            document = arrange(load_document(run), job.entries, FINISH)
             with environment(variables):
                 execute(document, run, Path(job.output))
         except DeployError as error:
@@ -55,53 +54,36 @@ def run_job(job: Job) -> Evidence:
     return _collect(job, failure, said, time.perf_counter() - started)
 
 
-def _arrange(document: Any, job: Job) -> Any:
-    """Put the deployment, unless the notebook has its own, and then the test cells at the end of a copy."""
-    from nbformat.v4 import new_code_cell
-
-    ours = copy.deepcopy(document)
-    tests = [cell for cell in ours.cells if _is_test(cell)]
-    ours.cells = [cell for cell in ours.cells if not _is_test(cell)]
-    if job.entries or not deploys(document):
-        ours.cells.append(deploy_cell(job.entries))
-    if tests:
-        ours.cells.append(new_code_cell(_STAND_IN, metadata={"tags": [TAG]}))
-    for cell in tests:
-        # The others run, too, when one fails.
-        cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "raises-exception"]
-        ours.cells.append(cell)
-    ours.cells.append(new_code_cell(_FINISH, metadata={"tags": [TAG]}))
-    return ours
-
-
-def _is_test(cell: Any) -> bool:
-    tags = tuple(cell.metadata.get("tags", ()))
-    return cell.cell_type == "code" and role_of(tags, cell.metadata.get("nbdeploy", {}), "") == "test"
-
-
 def _collect(job: Job, failure: Failure | None, said: Mapping[str, Any], seconds: float) -> Evidence:
     """Gather what the kernel wrote and what the executed notebook shows, with cells as the document counts them."""
     import nbformat
 
     executed = Path(job.output)
     if not executed.exists():
-        return Evidence(failure, None, (), (), None, seconds)
+        return Evidence((failure,) if failure is not None else (), (), (), (), None, seconds)
     cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
     notebook = read_notebook(Path(job.notebook))
     positions = _find_positions(cells, notebook)
     numbers = {str(cell.execution_count): positions[index] for index, cell in enumerate(cells) if index in positions}
-    if "error" in said and failure is not None:
-        failure = Failure(**said["error"])
-    elif failure is None and not said:
-        failure = Failure("CaptureError", "the notebook ran, but nothing was deployed", job.notebook,
-                          "add %deploy NAME to it, tag a cell deploy:entry, or say --entry NAME", False)
-    if failure is not None:
-        failure = Failure(**_relabel(dataclasses.asdict(failure), numbers))
-    service = _relabel(said.get("service"), numbers)
+    failures = tuple(Failure(**_relabel(dataclasses.asdict(one), numbers)) for one in _list_failures(failure, said))
+    services = tuple(_relabel(said.get("services", []), numbers))
     tests = [_read_test(cell, positions[index]) for index, cell in enumerate(cells)
-             if index in positions and _is_test(cell)]
-    stale = [] if job.parameters or service is None else _find_stale(job, cells, positions, service)
-    return Evidence(failure, service, tuple(tests), tuple(stale), str(executed), seconds)
+             if index in positions and is_test(cell)]
+    stale = [] if job.parameters else _find_stale(job, cells, positions, services)
+    return Evidence(failures, services, tuple(tests), tuple(stale), str(executed), seconds)
+
+
+def _list_failures(failure: Failure | None, said: Mapping[str, Any]) -> list[Failure]:
+    """Give what fell short in the kernel, also where the notebook caught it, and what stopped the notebook."""
+    found = [Failure(**one) for one in said.get("failures", ())]
+    if failure is not None:
+        # That of a %deploy line is told by the kernel, with more to it.
+        known = failure.message.partition(":")[0] in {one.kind for one in found}
+        return found if known else [*found, failure]
+    if not found and not said.get("services"):
+        return [Failure("CaptureError", "the notebook ran, but nothing was deployed", None,
+                        "add %deploy NAME to it, tag a cell deploy:entry, or say --entry NAME")]
+    return found
 
 
 def _find_positions(cells: list[Any], notebook: Notebook) -> dict[int, int]:
@@ -138,10 +120,11 @@ def _read_test(cell: Any, position: int) -> CellTest:
 
 
 def _find_stale(job: Job, cells: list[Any], positions: Mapping[int, int],
-                service: Mapping[str, Any]) -> list[StaleOutput]:
-    """Compare the saved outputs of the service's cells, and of its golden calls', with what they give now."""
-    saved = json.loads(Path(job.notebook).read_text(encoding="utf-8")).get("cells", [])
-    telling = {*service["cells"], *(one["source"].partition(":")[0] for one in service["golden"])}
+                services: Sequence[Mapping[str, Any]]) -> list[StaleOutput]:
+    """Compare the saved outputs of the services' cells, and of their golden calls', with what they give now."""
+    saved = read_document(Path(job.notebook))["cells"]
+    telling = {cell for one in services for cell in one["cells"]}
+    telling |= {call["source"].partition(":")[0] for one in services for call in one["golden"]}
     found = []
     for index, position in positions.items():
         place = f"cell {position}"

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from jupyter_deploy.check.budgets import format_seconds
 from jupyter_deploy.check.drift import Moved
 from jupyter_deploy.check.finding import Finding
-from jupyter_deploy.check.judgement import Check, format_seconds
+from jupyter_deploy.check.judgement import Check
 from jupyter_deploy.packaged import count, format_size
 
 SHOWN = 12
@@ -65,6 +66,8 @@ def list_figures(check: Check) -> list[str]:
         figures.append(f"p95{name} {format_seconds(latency['p95'])}")
     if check.memory is not None:
         figures.append(f"memory {format_size(check.memory)}")
+    if check.image_size is not None:
+        figures.append(f"image {format_size(check.image_size)}")
     if check.version is not None:
         figures.append(f"version {check.version}")
     return figures

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.errors import UsageError
+from jupyter_deploy.options import add_parameters
 
 if TYPE_CHECKING:
     from jupyter_deploy.check.evidence import Evidence
     from jupyter_deploy.check.job import Job
+    from jupyter_deploy.check.judgement import Limits
 
 CELL_SECONDS = 1800
 START_SECONDS = 60
@@ -30,10 +32,7 @@ def add_check(verbs: Any) -> None:
                     "Exit code 0: all passed; 1: something fell short; 2: wrong use.")
     check.set_defaults(run=run_check)
     check.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
-    check.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
-                       help="set a value of the cell tagged 'parameters'; can be repeated")
-    check.add_argument("-f", "--parameters", type=Path, metavar="FILE",
-                       help="YAML with names and values, or with a list of such sets: each is checked")
+    add_parameters(check, "YAML with names and values, or with a list of such sets: each is checked")
     check.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL",
                        help="what to serve, for notebooks without a %%deploy line or tags; can be repeated")
     check.add_argument("--name", help="the service's name; by default the notebook's")
@@ -58,11 +57,15 @@ def add_check(verbs: Any) -> None:
 def _add_gates(check: argparse.ArgumentParser) -> None:
     check.add_argument("--against", metavar="SOURCE", help="compare with the service at a URL, a bundle's folder, or "
                                                            "the contract of a git ref, not with the contract file")
+    check.add_argument("--api-key", metavar="KEY", help="the service's key: what the one at --against's URL wants to "
+                                                        "see; $NAME takes it from the environment")
     check.add_argument("--update", action="store_true", help="record the contract anew")
     check.add_argument("--max-drift", default="0", metavar="D",
                        help="how far a number of a golden answer may move: 0.01, or 5%% of it (default: 0)")
     check.add_argument("--p95", metavar="TIME", help="budget of an entry's 95th percentile, such as 20ms")
-    check.add_argument("--memory", metavar="SIZE", help="budget of the service's memory, such as 500MB")
+    check.add_argument("--memory", metavar="SIZE", help="budget of a worker's memory, such as 500MB")
+    check.add_argument("--image-size", metavar="SIZE",
+                       help="budget of its container image, which is built for that, such as 1GB")
     check.add_argument("--requirements", type=Path, metavar="FILE",
                        help="where packages must be pinned; by default the nearest requirements.txt, if there is one")
     check.add_argument("--strict", action="store_true", help="let warnings fail the check, too")
@@ -83,30 +86,39 @@ def run_check(arguments: argparse.Namespace) -> int:
 
         return check_static(arguments.notebooks, strict=arguments.strict)
     # Imported here: the grammar is built for every verb of the command.
-    from jupyter_deploy.check.drift import parse_drift
-    from jupyter_deploy.check.judgement import Limits
-    from jupyter_deploy.check.plan import Planned, conclude, make_jobs
+    from jupyter_deploy.check.conclusion import conclude
+    from jupyter_deploy.check.plan import Planned, make_jobs
     from jupyter_deploy.check.pool import run_jobs
-    from jupyter_deploy.check.reports import write_reports
+    from jupyter_deploy.check.reports import check_reports, write_reports
     from jupyter_deploy.check.summary import write_summary
 
-    limits = Limits(parse_drift(arguments.max_drift), _read(arguments.p95, _TIMES, "--p95", "20ms"),
-                    _read_size(arguments.memory), arguments.strict, arguments.requirements)
+    limits = _read_limits(arguments)
     planned: list[Planned] = make_jobs(arguments, limits)
+    check_reports(arguments)  # what cannot be written is told before anything runs
 
     def tell(job: Job, evidence: Evidence) -> None:
         if len(planned) > 1:
-            sys.stderr.write(f"{'ran' if evidence.failure is None else 'failed'}  {job.title}\n")
+            sys.stderr.write(f"{'ran' if not evidence.failures else 'failed'}  {job.title}\n")
 
     sys.stderr.write(f"checking {', '.join(one.job.title for one in planned)}\n")
     found = run_jobs([one.job for one in planned], arguments.jobs, tell)
-    checks = [conclude(one, evidence, limits, update=arguments.update)
-              for one, evidence in zip(planned, found, strict=True)]
+    checks = [check for one, evidence in zip(planned, found, strict=True)
+              for check in conclude(one, evidence, limits, update=arguments.update)]
     sys.stdout.write(write_summary(checks, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ) + "\n")
     write_reports(checks, arguments)
     if any(check.usage for check in checks):
         return 2
     return 0 if all(check.passed for check in checks) else 1
+
+
+def _read_limits(arguments: argparse.Namespace) -> Limits:
+    from jupyter_deploy.check.budgets import Budgets
+    from jupyter_deploy.check.drift import parse_drift
+    from jupyter_deploy.check.judgement import Limits
+
+    budgets = Budgets(_read(arguments.p95, _TIMES, "--p95", "20ms"), _read_size(arguments.memory, "--memory"),
+                      _read_size(arguments.image_size, "--image-size"))
+    return Limits(parse_drift(arguments.max_drift), budgets, arguments.strict, arguments.requirements)
 
 
 def _read(text: str | None, units: dict[str, float], option: str, example: str) -> float | None:
@@ -118,6 +130,6 @@ def _read(text: str | None, units: dict[str, float], option: str, example: str) 
     return float(found.group(1)) * units[found.group(2).lower()]
 
 
-def _read_size(text: str | None) -> int | None:
-    size = _read(text, {unit: float(factor) for unit, factor in _SIZES.items()}, "--memory", "500MB")
+def _read_size(text: str | None, option: str) -> int | None:
+    size = _read(text, {unit: float(factor) for unit, factor in _SIZES.items()}, option, "500MB")
     return None if size is None else int(size)

@@ -58,4 +58,5 @@ def _is_loose(word: str, tool: str) -> bool:
     name = _REQUIREMENT.match(word)
     if name is None or name[0] in _TOOLS:
         return False
-    return not ("==" in word or "@" in word or (not tool.startswith("pip") and "=" in word))
+    pinned = "==" in word and not word.endswith(".*")
+    return not (pinned or "@" in word or (not tool.startswith("pip") and "=" in word))

@@ -9,8 +9,9 @@ from typing import Any
 
 from jupyter_deploy.capture.capture import CaptureOptions
 from jupyter_deploy.errors import DeployError
-from jupyter_deploy.execution import Run, execute_and_deploy
+from jupyter_deploy.execution import execute_and_deploy
 from jupyter_deploy.recipe import DeployOptions
+from jupyter_deploy.unattended import Run
 
 
 def main() -> int:

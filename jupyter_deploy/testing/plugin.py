@@ -18,11 +18,17 @@ if TYPE_CHECKING:
     from jupyter_deploy.testing.serving import ServeNotebook, Serving
 
 
+ARGUMENTS = "nbdeploy_check_args"
+TIMEOUT = "nbdeploy_timeout"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that turns the collection on."""
     group = parser.getgroup("nbdeploy", "services made of notebooks")
     group.addoption("--nbdeploy", action="store_true",
                     help="collect notebooks with deploy roles or a %%deploy line, and check each: nbdeploy check")
+    parser.addini(ARGUMENTS, "options of `nbdeploy check` for every notebook, such as --strict --p95 50ms", type="args")
+    parser.addini(TIMEOUT, "seconds that the check of one notebook may take (default: 3600)", default="3600")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -69,8 +75,15 @@ class NotebookCheck(pytest.Item):
 
     def runtest(self) -> None:
         """Check it in a process of its own: neither its kernel nor papermill touch the tests' process."""
-        command = [sys.executable, "-m", "jupyter_deploy", "check", str(self.path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        options = self.config.getini(ARGUMENTS)
+        command = [sys.executable, "-m", "jupyter_deploy", "check", str(self.path), *options]
+        seconds = float(self.config.getini(TIMEOUT))
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds,
+                                  cwd=self.config.rootpath)
+        except subprocess.TimeoutExpired:
+            raise NotebookFellShort(f"the check of {self.path.name} took more than {seconds:g} s, and was ended; "
+                                    f"{TIMEOUT} in pytest's configuration gives it more") from None
         if done.returncode:
             raise NotebookFellShort(done.stdout.strip() or done.stderr.strip())
         self.add_report_section("call", "nbdeploy", done.stdout)

@@ -83,8 +83,11 @@ class Serving:
 
     def _serve(self, order: dict[str, Any]) -> Endpoint:
         order["name"] = self._choose_name(order["name"] or Path(order["notebook"]).stem)
-        done = subprocess.run([sys.executable, "-m", "jupyter_deploy.testing"], input=json.dumps(order), text=True,
-                              capture_output=True, check=False, timeout=_TIMEOUT)
+        try:
+            done = subprocess.run([sys.executable, "-m", "jupyter_deploy.testing"], input=json.dumps(order), text=True,
+                                  capture_output=True, check=False, timeout=_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{Path(order['notebook']).name} was not served within {_TIMEOUT} s", pytrace=False)
         if done.returncode:
             pytest.fail(f"{Path(order['notebook']).name} could not be served\n{done.stderr.strip()}", pytrace=False)
         return find_endpoint(json.loads(done.stdout)["name"])

@@ -104,12 +104,15 @@ def test_a_contract_is_recorded_held_and_broken(tmp_path: Path) -> None:
 
 def test_against_what_is_live_and_answers_that_moved(tmp_path: Path) -> None:
     rate = write_notebook(tmp_path / "rate.ipynb", PARAMETERS, ENTRY, CALL)
-    outcome = json.loads(nbdeploy("up", str(rate), "--json").stdout)
+    outcome = json.loads(nbdeploy("up", str(rate), "--json", "--api-key", "s3cret").stdout)
+    done = nbdeploy("check", str(rate), "--against", outcome["url"])
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "give its key with --api-key" in done.stderr
     for source in (outcome["url"], outcome["bundle"]):
-        done = nbdeploy("check", str(rate), "-p", "rate", "3", "--against", source)
+        done = nbdeploy("check", str(rate), "-p", "rate=3", "--against", source, "--api-key", "s3cret")
         assert done.returncode == 1, done.stdout + done.stderr
         assert "+20 (+50.00%)" in done.stdout
-    done = nbdeploy("check", str(rate), "-p", "rate", "3", "--against", outcome["url"], "--max-drift", "50%")
+    done = nbdeploy("check", str(rate), "-p", "rate", "3", "--against", outcome["url"], "--max-drift", "50%", "--api-key", "s3cret")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(nbdeploy("ls", "--json").stdout)[0]["version"] == outcome["version"]
     assert nbdeploy("rm", "rate").returncode == 0
@@ -145,10 +148,11 @@ def test_what_falls_short_is_found_and_kept(tmp_path: Path) -> None:
     expected = {
         "failing": ("execution-failed", "cell 5"), "dying": ("execution-failed", "cell 4"),
         "hanging": ("execution-failed", "cell 4"), "random": ("non-deterministic", None), "expected": ("test-failed", "cell 6"),
-        "stale": ("stale-output", "cell 4"), "other": ("not-runnable", None), "kernel": ("not-runnable", None),
+        "other": ("not-runnable", None), "kernel": ("not-runnable", None),
         "text": ("not-runnable", None), "format": ("not-runnable", None), "missing": ("not-runnable", None),
     }
     assert {name: codes(found[name])[0] for name in expected} == expected
+    assert codes(found["stale"])[:3] == [("not-run", "cell 2"), ("not-run", "cell 3"), ("stale-output", "cell 4")]
     assert [code for code, _ in codes(found["damaged"])] == ["contract-damaged", "not-deployable"]
     assert "ZeroDivisionError" in found["failing"]["findings"][0]["message"]
     assert "before" in (tmp_path / "out" / "failing.ipynb").read_text()
@@ -165,6 +169,8 @@ def test_what_falls_short_is_found_and_kept(tmp_path: Path) -> None:
     (("--output", "rate.ipynb/out"), "cannot be kept"),
     (("-f", "missing.yaml"), "cannot be read"),
     (("--requirements", "missing.txt"), "cannot be read"),
+    (("--image-size", "small"), "wanted a number with a unit"),
+    (("--against", "HEAD", "--api-key", "$NO_SUCH_VARIABLE"), "NO_SUCH_VARIABLE is not set"),
 ])
 def test_wrong_use(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     write_notebook(tmp_path / "rate.ipynb", PARAMETERS, ENTRY, CALL)

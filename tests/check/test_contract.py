@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from jupyter_deploy.check.contract import (
     ContractDamaged,
     Golden,
     contract_file,
-    find_contract,
-    parse_contract,
-    read_contract,
+    dump_contracts,
+    find_contracts,
+    parse_contracts,
+    read_contracts,
 )
 from jupyter_deploy.errors import UsageError
 
@@ -22,8 +24,10 @@ CONTRACT = Contract("churn", {"predict": Interface({"type": "object"}, {"type": 
 
 
 def test_a_contract_is_what_was_written() -> None:
-    assert parse_contract(CONTRACT.dump(), "") == CONTRACT
-    assert parse_contract(CONTRACT.dump(), "").dump() == CONTRACT.dump()
+    assert parse_contracts(CONTRACT.dump(), "") == (CONTRACT,)
+    assert dump_contracts([CONTRACT]) == CONTRACT.dump()
+    both = (CONTRACT, dataclasses.replace(CONTRACT, service="price"))
+    assert parse_contracts(dump_contracts(both), "") == both
 
 
 @pytest.mark.parametrize("text", ["", "hello", "[]", "{}", '{"format": 1}', '{"format": 2}', "null",
@@ -32,13 +36,13 @@ def test_a_damaged_contract_is_told(text: str, tmp_path: Path) -> None:
     file = tmp_path / "n.contract.json"
     file.write_text(text)
     with pytest.raises(ContractDamaged, match="contract"):
-        read_contract(file)
+        read_contracts(file)
 
 
 def test_it_lies_beside_the_notebook() -> None:
     assert contract_file(Path("a/churn.ipynb")) == Path("a/churn.contract.json")
     assert contract_file(Path("a/churn.ipynb"), "region-uk") == Path("a/churn.region-uk.contract.json")
-    assert read_contract(Path("nowhere.contract.json")) is None
+    assert read_contracts(Path("nowhere.contract.json")) == ()
 
 
 def test_a_git_ref_has_the_contract_of_its_day(tmp_path: Path) -> None:
@@ -52,11 +56,11 @@ def test_a_git_ref_has_the_contract_of_its_day(tmp_path: Path) -> None:
     git("add", ".")
     git("commit", "-m", "first")
     file.write_text("{}")
-    assert find_contract("HEAD", notebook) == CONTRACT
+    assert find_contracts("HEAD", notebook) == (CONTRACT,)
     with pytest.raises(UsageError, match="git says"):
-        find_contract("nosuchref", notebook)
+        find_contracts("nosuchref", notebook)
     with pytest.raises(UsageError, match="git says"):
-        find_contract("--output=evil", notebook)
+        find_contracts("--output=evil", notebook)
     assert not (tmp_path / "evil").exists()
     with pytest.raises(UsageError, match="does not answer"):
-        find_contract("http://127.0.0.1:9", notebook)
+        find_contracts("http://127.0.0.1:9", notebook)

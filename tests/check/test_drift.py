@@ -53,6 +53,25 @@ def test_a_change_of_form_breaks_callers(recorded: Any, now: Any, expected: list
     assert not moved
 
 
+RISK = {"anyOf": [{"type": "number"}, {"type": "string", "enum": ["Infinity", "-Infinity"]}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(("recorded", "now", "schema"), [
+    (None, 0.5, RISK), (0.5, None, RISK), ("Infinity", 0.5, RISK), ([{"p": None}], [{"p": 1}], {"type": "array", "items": {
+        "anyOf": [{"type": "object", "properties": {"p": {"type": ["number", "null"]}}}]}}),
+    ({"a": [1, None]}, {"a": [1, 2]}, {"type": "object", "additionalProperties": {"prefixItems": [{}, {"type": ["null", "integer"]}]}}),
+])
+def test_a_form_that_the_contract_admits_has_moved(recorded: Any, now: Any, schema: Any) -> None:
+    changes, moved = compare_answers("f 1", recorded, now, Drift(absolute=10), schema)
+    assert not changes
+    assert [(one.change, one.excessive) for one in moved] == [(None, True)]
+
+
+@pytest.mark.parametrize(("recorded", "now", "schema"), [(1, "much", RISK), (1, True, RISK), (1, "text", {}), ([None], [1], RISK)])
+def test_any_other_form_breaks_callers(recorded: Any, now: Any, schema: Any) -> None:
+    assert compare_answers("f 1", recorded, now, Drift(), schema)[0]
+
+
 def test_the_furthest_comes_first() -> None:
     _, moved = compare_answers("f 1", [1.0, 1.0, 1.0], [1.1, 3.0, 1.02], parse_drift("0.05"))
     assert [one.place for one in rank_moved(moved)] == ["[1]", "[0]", "[2]"]

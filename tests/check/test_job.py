@@ -10,7 +10,7 @@ from jupyter_deploy.errors import UsageError
 
 
 def test_a_job_travels_as_json() -> None:
-    job = Job("n.ipynb", {"x": 1}, "x-1", "out.ipynb", entries=("f",), golden=({"entry": "f", "request": {"x": 1}},))
+    job = Job("n.ipynb", {"x": 1}, "x-1", "out.ipynb", entries=("f",), golden={"s": [{"entry": "f", "request": {"x": 1}}]})
     assert parse_job(job.dump()) == job
     assert job.title == "n.ipynb [x-1]"
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
+from jupyter_deploy.check.budgets import Budgets
 from jupyter_deploy.check.changes import Interface
 from jupyter_deploy.check.contract import Contract, Golden
 from jupyter_deploy.check.drift import parse_drift
 from jupyter_deploy.check.evidence import CellTest, Evidence, Failure, StaleOutput, parse_evidence
+from jupyter_deploy.check.finding import Finding
 from jupyter_deploy.check.job import Job
-from jupyter_deploy.check.judgement import Check, Limits, judge
+from jupyter_deploy.check.judgement import Case, Check, Limits, judge
 
 SCHEMA = Interface({"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}, {"type": "number"})
 CONTRACT = Contract("s", {"predict": SCHEMA}, {"model": ["a", "b"]}, (Golden("predict", {"x": 1}, 0.5),))
 SERVICE: dict[str, Any] = {
     "name": "s", "version": "abc", "bundle": "/b", "size": 1, "proof": {"calls": 1, "equal": 1}, "golden": [],
     "entries": {"predict": dataclasses.asdict(SCHEMA)}, "classes": {"model": ["a", "b"]}, "packages": [], "findings": [],
-    "cells": [], "unsteady": [], "answers": [{"status": 200, "body": 0.5, "error": ""}],
+    "cells": [], "unsteady": [], "contract": "s", "answers": [{"status": 200, "body": 0.5, "error": ""}],
     "latency": {"predict": {"calls": 10, "p50": 0.01, "p95": 0.02}}, "memory": 100_000_000,
 }
 
@@ -34,10 +35,11 @@ def job(tmp_path: Path) -> Job:
 
 
 def verdict(job: Job, limits: Limits | None = None, *, failure: Failure | None = None, tests: tuple[CellTest, ...] = (),
-            stale: tuple[StaleOutput, ...] = (), contract: Contract | None = CONTRACT, **service: Any) -> Check:
-    evidence = Evidence(failure, {**SERVICE, **service} if failure is None else None, tests, stale, None, 1.0)
+            stale: tuple[StaleOutput, ...] = (), contract: Contract | None = CONTRACT, known: tuple[Finding, ...] = (), **service: Any) -> Check:
+    shown = {**SERVICE, **service} if failure is None else None
+    evidence = Evidence(() if failure is None else (failure,), () if shown is None else (shown,), tests, stale, None, 1.0)
     assert parse_evidence(evidence.dump()) == evidence
-    return judge(job, evidence, contract, limits or Limits())
+    return judge(Case(job, evidence, shown, contract, known=known), limits or Limits())
 
 
 def found(check: Check) -> list[tuple[str, str]]:
@@ -69,12 +71,42 @@ def test_what_the_service_shows(service: dict[str, Any], expected: list[tuple[st
 
 
 @pytest.mark.parametrize(("limits", "expected"), [
-    (Limits(p95=0.02, memory=100_000_000), []),
-    (Limits(p95=0.019), [("error", "over-budget")]),
-    (Limits(memory=99_000_000), [("error", "over-budget")]),
+    (Budgets(p95=0.02, memory=100_000_000, image_size=5), []),
+    (Budgets(p95=0.019), [("error", "over-budget")]),
+    (Budgets(memory=99_000_000), [("error", "over-budget")]),
+    (Budgets(image_size=4), [("error", "over-budget")]),
 ])
-def test_budgets(limits: Limits, expected: list[tuple[str, str]], job: Job) -> None:
-    assert found(verdict(job, limits)) == expected
+def test_budgets(limits: Budgets, expected: list[tuple[str, str]], job: Job) -> None:
+    assert found(verdict(job, Limits(budgets=limits), image_size=5)) == expected
+
+
+@pytest.mark.parametrize(("limits", "service", "message"), [
+    (Budgets(p95=1), {"latency": {}}, "predict was not measured: it has no golden call"),
+    (Budgets(p95=1), {"latency": {}, "findings": [{"code": "changing-state", "text": "", "cell": None}]}, "it changes globals"),
+    (Budgets(memory=1), {"memory": None}, "this system does not tell it"),
+    (Budgets(image_size=1), {"image_error": "there is no engine"}, "there is no engine"),
+])
+def test_a_budget_that_nothing_was_measured_for_does_not_hold(limits: Budgets, service: dict[str, Any], message: str, job: Job) -> None:
+    check = verdict(job, Limits(budgets=limits), **service)
+    assert [(one.severity, one.code) for one in check.findings if one.severity == "error"] == [("error", "unmeasured")]
+    assert message in check.findings[0].message
+
+
+def test_nothing_deployed_is_an_error_whatever_else_is_missing(job: Job) -> None:
+    check = judge(Case(job, Evidence((), (), (), (), None, 1.0)), Limits())
+    assert [(one.severity, one.code) for one in check.findings] == [("error", "not-deployable")]
+
+
+def test_what_the_saved_notebook_told_is_not_told_twice(job: Job) -> None:
+    known = (Finding("error", "secret", "a key", "n.ipynb", "cell 3, line 2"),)
+    seen = {"code": "secret", "text": "TOKEN looks like a credential", "cell": "cell 3"}
+    assert found(verdict(job, known=known, findings=[seen])) == [("error", "secret")]
+    assert found(verdict(job, known=known, findings=[{**seen, "cell": "cell 4"}])) == [("error", "secret"), ("warning", "secret")]
+
+
+def test_that_classes_were_not_compared_is_said(job: Job) -> None:
+    check = verdict(job, contract=dataclasses.replace(CONTRACT, classes=None))
+    assert found(check) == [("note", "classes-unknown")]
 
 
 def test_drift_within_bounds_is_a_note(job: Job) -> None:
@@ -104,9 +136,3 @@ def test_a_failed_test_cell_and_a_stale_output(job: Job) -> None:
     check = verdict(job, tests=tests, stale=(StaleOutput("cell 3", "1", "2"),))
     assert [(one.code, one.cell) for one in check.findings] == [("test-failed", "cell 7"), ("stale-output", "cell 3")]
     assert "'1', but running it gives '2'" in check.findings[1].message
-
-
-def test_installs_in_cells_are_found(job: Job) -> None:
-    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("!pip install pandas")])
-    Path(job.notebook).write_text(json.dumps(document))
-    assert found(verdict(job)) == [("warning", "unpinned-install")]

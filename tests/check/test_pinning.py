@@ -4,32 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.check.pinning import find_installs, find_unpinned, read_requirements
-from jupyter_deploy.notebook import Cell, Notebook
+from jupyter_deploy.check.pinning import find_unpinned, read_pins
 
-
-@pytest.mark.parametrize(("line", "names"), [
-    ("!pip install pandas", ["pandas"]),
-    ("%pip install -q pandas==2.1.0 lightgbm", ["lightgbm"]),
-    ("!python3 -m pip install 'pandas>=2'", ["pandas"]),
-    ("!pip install -r requirements.txt", []),
-    ("!pip install pandas==2.1.0  # pinned", []),
-    ("!pip install git+https://example.org/x.git", []),
-    ("!uv pip install torch --index-url https://example.org", ["torch"]),
-    ("!pip install pandas==2.*", ["pandas"]),
-    ("# !pip install pandas", []),
-    ("!pip freeze", []),
-])
-def test_installs_without_a_version(line: str, names: list[str]) -> None:
-    notebook = Notebook(Path("n.ipynb"), (Cell(3, "", f"import os\n{line}", (), None),))
-    findings = list(find_installs(notebook, "n.ipynb"))
-    assert [finding.advice for finding in findings] == [f"write {name}==VERSION" for name in names]
-    assert {finding.cell for finding in findings} <= {"cell 3"}
-
-
-PACKAGES = [{"name": "pandas", "version": "2.1.0", "reason": "cell 2 imports it"},
+PACKAGES = [{"name": "pandas", "version": "2.1.0", "reason": "cell 2 imports it", "needs": ["scipy", "numpy"]},
             {"name": "PyYAML", "version": "6.0+local", "reason": "cell 3 imports it"},
             {"name": "numpy", "version": "2.0", "reason": "required by pandas"},
+            {"name": "scipy", "version": "1.0", "reason": "model is a sklearn.svm.SVC (predict → model)"},
+            {"name": "pandas-extras", "version": "1", "reason": "required by pandas"},
             {"name": "orjson", "version": "3.0", "reason": "serves the endpoint"}]
 
 
@@ -55,9 +36,16 @@ def test_the_nearest_file_up_to_the_root_of_the_repository_counts(tmp_path: Path
     (repository / "notebooks").mkdir(parents=True)
     notebook = repository / "notebooks" / "n.ipynb"
     (repository / ".git").mkdir()
+    (nothing,) = find_unpinned(PACKAGES, notebook, "n.ipynb")
+    assert (nothing.severity, nothing.code) == ("warning", "unpinned-requirement")
+    assert nothing.advice is not None
+    assert nothing.advice.endswith(": pandas==2.1.0 PyYAML==6.0")
+    assert not list(find_unpinned(PACKAGES[2:3], notebook, "n.ipynb"))
+    (repository / "uv.lock").write_text('[[package]]\nname = "pandas"\nversion = "2.1.0"\nsource = "x"\n\n[[package]]\n'
+                                        'name = "pyyaml"\nversion = "6.0"\n')
     assert not list(find_unpinned(PACKAGES, notebook, "n.ipynb"))
     (repository / "requirements.txt").write_text("pandas==2.1.0\npyyaml==6.0")
     assert not list(find_unpinned(PACKAGES, notebook, "n.ipynb"))
     (repository / "notebooks" / "requirements.txt").write_text("")
     assert len(list(find_unpinned(PACKAGES, notebook, "n.ipynb"))) == 2
-    assert list(read_requirements(repository / "requirements.txt")) == ["pandas", "pyyaml"]
+    assert list(read_pins(repository / "requirements.txt")) == ["pandas", "pyyaml"]

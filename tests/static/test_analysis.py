@@ -82,6 +82,9 @@ def test_our_notebooks_are_clean(path: Path) -> None:
     ([RATE, ENTRY, "url = 'https://bob:hunter22@db.example.org/x'"], [("error", "secret", "cell 3, line 1")]),
     # installs
     ([RATE, ENTRY, "!pip install pandas"], [("warning", "unpinned", "cell 3, line 1")]),
+    ([RATE, ENTRY, "!pip install pandas==2.*"], [("warning", "unpinned", "cell 3, line 1")]),
+    ([RATE, ENTRY, "!pip install pandas==2.1.0  # pinned\n!pip install -r requirements.txt\n!pip freeze"], []),
+    ([RATE, ENTRY, "!uv pip install torch --index-url https://example.org"], [("warning", "unpinned", "cell 3, line 1")]),
     ([RATE, ENTRY, "x = 1\n%pip install -q 'scikit-learn>=1.0' numpy==2.0"], [("warning", "unpinned", "cell 3, line 2")]),
     ([RATE, ENTRY, "import sys\n!{sys.executable} -m pip install --index-url https://example.org/simple pandas"],
      [("warning", "unpinned", "cell 3, line 2")]),

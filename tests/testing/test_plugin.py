@@ -48,6 +48,18 @@ def test_notebooks_with_roles_are_items(project: pytest.Pytester) -> None:
     assert not find_target("local").status()
 
 
+def test_the_configuration_has_the_options_and_the_time(project: pytest.Pytester) -> None:
+    write(project.path / "slow.ipynb", PARAMETERS, ENTRY, CALL)
+    project.makeini("[pytest]\nnbdeploy_check_args = --p95 fast\n")
+    done = project.runpytest_subprocess("--nbdeploy", timeout=170)
+    done.stdout.fnmatch_lines(["*--p95 fast: wanted a number with a unit*"])
+    project.makeini("[pytest]\nnbdeploy_timeout = 0.1\n")
+    done = project.runpytest_subprocess("--nbdeploy", timeout=170)
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*the check of slow.ipynb took more than 0.1 s, and was ended*"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
 def test_a_damaged_notebook_is_an_item_that_fails(project: pytest.Pytester) -> None:
     (project.path / "broken.ipynb").write_text("{")
     done = project.runpytest_subprocess("--nbdeploy", timeout=170)

@@ -1,0 +1,60 @@
+"""`nbdeploy up`: a notebook runs, and its service goes live: on new data a new version, if it is good enough."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jupyter_deploy.check.job import read_parameter_sets
+from jupyter_deploy.errors import UsageError
+from jupyter_deploy.execution import execute_and_deploy
+from jupyter_deploy.gate import parse_gate
+from jupyter_deploy.options import read_deploy_options, read_value
+from jupyter_deploy.unattended import Run
+
+
+def bring_up(arguments: argparse.Namespace) -> int:
+    """Run the notebook, deploy, say what came of it, and give the exit code (raises `DeployError`)."""
+    gate = None if arguments.promote_if is None else parse_gate(arguments.promote_if)
+    run = Run(arguments.notebook, _read_parameters(arguments), arguments.output, arguments.kernel,
+              arguments.start_timeout, arguments.cell_timeout)
+    options = read_deploy_options(arguments, ())
+    sys.stderr.write(f"running {arguments.notebook}\n")
+    outcome = execute_and_deploy(run, arguments.entry, options, gate=gate)
+    if arguments.json:
+        sys.stdout.write(json.dumps(outcome, indent=2, ensure_ascii=False) + "\n")
+    else:
+        for warning in outcome["warnings"]:
+            sys.stderr.write(f"warning: {warning}\n")
+        sys.stdout.write("\n".join(_tell(outcome)) + "\n")
+    return 0 if outcome.get("gate", {"met": True})["met"] else 1
+
+
+def _read_parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    given = {name: read_value(value) for name, value in arguments.parameter}
+    sets = read_parameter_sets(arguments.parameters, given)
+    if len(sets) > 1:
+        raise UsageError(f"wanted one set of parameters, found {len(sets)}", where=str(arguments.parameters),
+                         advice="a release has one; nbdeploy check takes several")
+    return sets[0].values
+
+
+def _tell(outcome: Mapping[str, Any]) -> Iterator[str]:
+    name, url, proof, gate = outcome["name"], outcome["url"], outcome["proof"], outcome.get("gate")
+    proven = (f"version {outcome['version']}: {proof['equal']} of {proof['calls']} golden calls answered as in the "
+              "notebook")
+    if gate is not None and not gate["met"]:
+        yield f"{name} is not promoted, and what was live still is: {gate['text']} does not hold"
+    elif outcome["live"]:
+        yield f"{name} is live at {url}, {outcome['seconds']:.1f} s after %deploy"
+    else:
+        yield f"{name} could go live; it did not, because NBDEPLOY_DRY_RUN is set"
+    yield proven
+    if gate is not None:
+        yield from (f"gate: {reason}" for reason in gate["reasons"])
+        yield from (f"  {key} = {value!r}" for key, value in sorted(gate["values"].items()))
+    if outcome["live"]:
+        yield f"try it: {url}/docs   stop it: nbdeploy stop {name}"
