@@ -137,8 +137,8 @@ def capture(
             walk.add_method(target.function, target.live)
         else:
             walk.add_entry(target.function)
-    changed = set().union(*(walk.changed_by(target.function) for target in targets))
-    with restored(kernel.names, changed), overhear(_namespaces(targets), walk.models()) as asked:
+    changed = set().union(*(walk.contents.changed_by(target.function) for target in targets))
+    with restored(kernel.names, changed), overhear(_namespaces(targets), walk.contents.models()) as asked:
         entries, golden, findings = _ask_entries(kernel, options, targets, roles, recorder, walk)
     code = walk.slice()
     name = options.name or _default_name(kernel, targets)
@@ -162,7 +162,7 @@ def capture(
         local,
         {**imports, **local.imports},
         tuple(findings),
-        walk.secrets,
+        dict(walk.contents.environment),
         kernel.document,
         options.gpu,
         options.gpu_memory,
@@ -305,14 +305,14 @@ def _ask_entries(
         parameters = infer_parameters(target.live, [(site.args, site.kwargs) for site in sites])
         with watch_files() as opened:
             answers, left_out = ask_all(target.live, parameters, sites)
-        walk.add_files(opened, target.route)
+        walk.contents.add_read_files(opened, target.route)
         if sites and not answers and not options.unproven:
             raise CaptureError(
                 f"no golden call of {target.route} succeeds in the notebook: {left_out[0]}",
                 advice="add an --example that works",
             )
         returns = infer_returns(target.live, [one.result for one in answers])
-        changed = sorted(walk.changed_by(target.function))
+        changed = sorted(walk.contents.changed_by(target.function))
         if changed:
             findings.append(
                 Finding(

@@ -9,24 +9,22 @@ import difflib
 import os
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.capture.bindings import Binding, Bindings
+from jupyter_deploy.capture.contents import Contents
 from jupyter_deploy.capture.definitions import Draft, draft_binding, draft_class, draft_function
-from jupyter_deploy.capture.files import find_files
 from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
-from jupyter_deploy.capture.models import is_model
 from jupyter_deploy.capture.recreation import find_alias, find_beginning, find_recreation
 from jupyter_deploy.capture.references import References, references_of
 from jupyter_deploy.capture.registries import find_registries
-from jupyter_deploy.capture.secrets import find_secret_bytes, find_secrets, is_secret, looks_secret
-from jupyter_deploy.capture.slice import Demand, Finding, Kind, Piece, Slice, list_demands, order_pieces
-from jupyter_deploy.capture.state import StateValue, serialise, type_name
-from jupyter_deploy.capture.usage import find_use
+from jupyter_deploy.capture.secrets import find_secrets, is_secret, looks_secret
+from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice
+from jupyter_deploy.capture.state import serialise, type_name
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.notebook import SKIPPING
 
@@ -48,27 +46,18 @@ MODULE_NAMES = frozenset(
 )
 """Names that every module has of itself."""
 
-LARGE = 50 * 2**20
-"""Bytes; a captured value above this is reported together with the line that reads it."""
-
 _DISPLAY = '''def display(*objects, **options):
     """Show nothing: a service has no notebook to show it in."""'''
 
 
 class Walk:
-    """Collects the pieces of a slice; `slice` gives the result."""
+    """Walks from entries and cells, and puts what it finds into `contents`; `slice` gives the result."""
 
     def __init__(self, kernel: Kernel, bindings: Bindings, *, skipped: frozenset[int] = frozenset()) -> None:
         self._kernel = kernel
         self._bindings = bindings
         self._skipped = skipped
-        self._pieces: dict[str, Piece] = {}
-        self._state: dict[str, StateValue] = {}
-        self._demands: list[Demand] = []
-        self._live: dict[str, Any] = {}
-        self._environment: dict[str, str] = {}
-        self._data: dict[str, bytes] = {}
-        self._findings: list[Finding] = []
+        self.contents = Contents(kernel.folder)
         self._queue: deque[tuple[str, object, str, str]] = deque()
         self._seen: set[str] = set()
         self._provided: dict[str, str] = {}
@@ -77,7 +66,6 @@ class Walk:
         self._dotted: set[str] = set()
         self._hidden_count = 0
         self._first: list[str] = []
-        self._changed: dict[str, frozenset[str]] = {}
         for name in sorted(kernel.names):
             if not name.startswith("_") and name not in kernel.hidden:
                 self._global_names.setdefault(id(kernel.names[name]), name)
@@ -95,12 +83,6 @@ class Walk:
         self._require_value(name, method, name, "")
         self._first.append(name)
         self._drain()
-
-    def add_files(self, paths: Iterable[Path], user: str) -> None:
-        """Take along the files beside the notebook that a golden call has read, however the code named them."""
-        folder = self._kernel.folder.resolve()
-        inside = [path.relative_to(folder) for path in paths if path.is_relative_to(folder)]
-        self._bundle_files([path.as_posix() for path in inside if not any(part[0] == "." for part in path.parts)], user)
 
     def add_code(self, name: str, text: str, reason: str) -> None:
         """Include source of our own making, such as the entry that serves a model object."""
@@ -133,7 +115,7 @@ class Walk:
             self._follow(name, "cell", one, frozenset(bound), cell)
         now = frozenset().union(*(one.names for one in references)) - set(bound)
         piece = Piece(name, "cell", text, f"{cell.label} is tagged", cell.label, line, *self._split(function, now))
-        self._pieces[name] = piece
+        self.contents.pieces[name] = piece
         self._first.append(name)
         self._drain()
 
@@ -144,24 +126,15 @@ class Walk:
     def slice(self) -> Slice:
         """Give what was collected."""
         self._refill_registries()
-        uses = submodule_pieces(dict(self._pieces), self._kernel.names, self._bindings.imported_modules, self._dotted)
-        for module, piece in uses:
-            self._add_import(module, piece)
-        pieces = order_pieces(self._pieces, tuple(self._first))
-        return Slice(
-            pieces,
-            self._state,
-            tuple(self._demands),
-            tuple(sorted(self._environment)),
-            dict(sorted(self._data.items())),
-            tuple(self._findings),
-            self._live,
-        )
+        pieces, imported = dict(self.contents.pieces), self._bindings.imported_modules
+        for module, piece in submodule_pieces(pieces, self._kernel.names, imported, self._dotted):
+            self.contents.add_import(module, piece)
+        return self.contents.slice(tuple(self._first))
 
     def _refill_registries(self) -> None:
         """Let what definitions fill while they are imported begin as the notebook's line made it."""
-        for name in find_registries(self._pieces, self._changed):
-            piece, binding = self._pieces[name], self._bindings.last(name)
+        for name in find_registries(self.contents.pieces, self.contents.changed):
+            piece, binding = self.contents.pieces[name], self._bindings.last(name)
             statement = find_beginning(binding)
             if binding is None or statement is None:
                 raise CaptureError(
@@ -169,36 +142,12 @@ class Walk:
                     where=binding.where if binding else None,
                     advice=f"make {name} in a line of its own, such as {name} = {{}}, before what is put into it",
                 )
-            del self._state[name]
-            self._live.pop(name, None)
+            self.contents.drop_state(name)
             held = piece.now - {"_load_state"}
             self._repeat(name, statement, binding, piece.reason)
             self._drain()
-            made = self._pieces[name]
-            self._pieces[name] = dataclasses.replace(made, later=made.later | held)
-
-    def models(self) -> dict[str, Any]:
-        """Give the models of the state that the slice does nothing with but ask them."""
-        pieces = list(self._pieces.values())
-        return {name: value for name, value in self._live.items() if is_model(value) and find_use(name, pieces).plain}
-
-    def changed_by(self, entry: str) -> frozenset[str]:
-        """Name the values that calling `entry` may change: what it and all it calls store into."""
-        reached: set[str] = set()
-        waiting = [entry]
-        changed: set[str] = set()
-        while waiting:
-            name = waiting.pop()
-            if name in reached or name not in self._pieces:
-                continue
-            reached.add(name)
-            changed |= self._changed.get(name, frozenset())
-            waiting += self._pieces[name].now | self._pieces[name].later
-        return frozenset(
-            name
-            for name in changed
-            if name in self._pieces and self._pieces[name].kind in ("state", "constant", "alias")
-        )
+            made = self.contents.pieces[name]
+            self.contents.pieces[name] = dataclasses.replace(made, later=made.later | held)
 
     # The walk itself
 
@@ -219,11 +168,11 @@ class Walk:
     def _define(self, name: str, value: object, reason: str, where: str) -> None:
         binding = self._bindings.last(name) if self._kernel.names.get(name) is value else None
         if isinstance(value, types.ModuleType):
-            self._add_import(value.__name__, module_piece(name, value, reason))
+            self.contents.add_import(value.__name__, module_piece(name, value, reason))
         elif binding is not None and self._is_definition(name, value, binding, reason):
             return
         elif (imported := find_import(name, value, binding, self._bindings.stars)) is not None:
-            self._add_import(imported[0], attribute_piece(name, *imported, reason))
+            self.contents.add_import(imported[0], attribute_piece(name, *imported, reason))
         elif isinstance(value, type) and value.__module__ == "__main__":
             draft = draft_class(name, value, self._kernel)
             if draft is None:
@@ -257,7 +206,7 @@ class Walk:
     def _define_method(self, name: str, value: types.MethodType, reason: str, where: str) -> None:
         owner = self._name_of_value(value.__self__, f"_{name}_self", reason, where)
         text = f"{name} = {owner}.{value.__func__.__name__}"
-        self._pieces[name] = Piece(name, "alias", text, reason, now=frozenset({owner}))
+        self.contents.pieces[name] = Piece(name, "alias", text, reason, now=frozenset({owner}))
 
     def _name_of_value(self, value: object, fallback: str, reason: str, where: str) -> str:
         """Give the global that holds this very object, or define it under a name of its own."""
@@ -276,7 +225,7 @@ class Walk:
                 advice=f"remove the tag ({' or '.join(SKIPPING)}), or the use of the name",
             )
         if draft.future:
-            self._pieces.setdefault(
+            self.contents.pieces.setdefault(
                 "annotations", Piece("annotations", "future", "from __future__ import annotations", reason)
             )
         where = "" if draft.cell is None else f"{draft.cell.label}, line {draft.line}"
@@ -294,21 +243,22 @@ class Walk:
                 self._require_value(hidden, value, f"{reason} → {hidden}", where)
             else:
                 self._require(known, f"{reason} → {known}", where)
-                self._pieces[hidden] = Piece(hidden, "alias", f"{hidden} = {known}", reason, now=frozenset({known}))
+                alias = Piece(hidden, "alias", f"{hidden} = {known}", reason, now=frozenset({known}))
+                self.contents.pieces[hidden] = alias
                 self._seen.add(hidden)
             extra.add(hidden)
         piece = Piece(
             name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line, now=frozenset(extra)
         )
         self._add(piece, draft.references, draft.supplied, draft.cell)
-        self._changed[name] |= draft.changes
+        self.contents.changed[name] |= draft.changes
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
         self._seen.add(piece.name)
         references = references.with_queried(self._kernel.names)
         self._follow(piece.name, piece.reason, references, supplied, cell)
         known = self._resolve(references.names - supplied)
-        self._pieces[piece.name] = Piece(
+        self.contents.pieces[piece.name] = Piece(
             piece.name,
             piece.kind,
             piece.text,
@@ -331,11 +281,11 @@ class Walk:
         self, name: str, reason: str, references: References, supplied: frozenset[str], cell: ExecutedCell | None
     ) -> None:
         self._dotted |= references.attributes
-        self._changed[name] = references.writes - supplied
+        self.contents.changed[name] = references.writes - supplied
         for module in references.imports:
-            self._demands.append(Demand(module, f"{name} imports it"))
-        self._bundle_files(references.texts, name)
-        self._environment |= {key: os.environ[key] for key in references.variables if key in os.environ}
+            self.contents.demand(module, f"{name} imports it")
+        self.contents.add_named_files(references.texts, name)
+        self.contents.environment |= {key: os.environ[key] for key in references.variables if key in os.environ}
         for used in sorted(references.names - supplied):
             self._follow_name(
                 used, f"{reason} → {used}", name, cell, required=used in references.now or used not in supplied
@@ -353,7 +303,7 @@ class Walk:
                 advice="call the Python function behind it, or subprocess.run, instead",
             )
         if used == "display":
-            self._pieces.setdefault("display", Piece("display", "generated", _DISPLAY, reason))
+            self.contents.pieces.setdefault("display", Piece("display", "generated", _DISPLAY, reason))
         elif used in self._kernel.names and not (used in hidden and hidden[used] is self._kernel.names[used]):
             self._require(used, reason, where)
         elif hasattr(builtins, used) or not required:
@@ -362,17 +312,13 @@ class Walk:
             near = difflib.get_close_matches(used, [*self._bindings.names(), *dir(builtins)], n=2)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             text = f"{user} reads {used}, which the kernel does not know{hint}"
-            self._findings.append(Finding(text, where or None, "unknown-name"))
-
-    def _add_import(self, module: str, piece: Piece) -> None:
-        self._pieces[piece.name] = piece
-        self._demands.append(Demand(module, piece.reason))
+            self.contents.findings.append(Finding(text, where or None, "unknown-name"))
 
     # Values
 
     def _define_value(self, name: str, value: Any, binding: Binding | None, reason: str, where: str) -> None:
         if is_secret(name, value):
-            self._read_from_environment(name, value, reason)
+            self.contents.add_secret(name, value, reason)
             return
         for path in find_secrets(value, name):
             raise CaptureError(
@@ -382,11 +328,11 @@ class Walk:
             )
         text = literal(value)
         if text is not None:
-            self._bundle_files([value] if isinstance(value, str) else [], name)
-            self._pieces[name] = Piece(name, "constant", f"{name} = {text}", reason)
+            self.contents.add_named_files([value] if isinstance(value, str) else [], name)
+            self.contents.pieces[name] = Piece(name, "constant", f"{name} = {text}", reason)
             return
         if isinstance(value, Path):
-            self._bundle_files([str(value)], name)
+            self.contents.add_named_files([str(value)], name)
         alias = find_alias(value, binding)
         if binding is not None and alias is not None:
             self._repeat(name, alias, binding, reason)
@@ -396,61 +342,7 @@ class Walk:
         except CaptureError as error:
             self._recreate(name, binding, reason, where, error)
             return
-        self._live[name] = value
-        self._add_state(name, state, reason, where)
-
-    def _bundle_files(self, texts: Iterable[str], user: str) -> None:
-        found, findings = find_files(texts, self._kernel.folder, user)
-        self._data.update(found)
-        self._findings += findings
-
-    def _add_state(self, name: str, state: StateValue, reason: str, where: str) -> None:
-        for suffix, data in state.files.items():
-            secret = find_secret_bytes(data) if suffix in (".pkl", ".json") else None
-            if secret is not None:
-                raise CaptureError(
-                    f"{name} holds what looks like a credential ({secret.shown})",
-                    where=where,
-                    advice="remove it from the object before deploying",
-                )
-        self._state[name] = state
-        self._pieces["_load_state"] = Piece(
-            "_load_state", "import", "from runtime.state import load_state as _load_state", ""
-        )
-        self._pieces[name] = Piece(
-            name, "state", f'{name} = _load_state("{name}")', reason, now=state.names | {"_load_state"}
-        )
-        self._demands += list_demands(name, state, reason)
-        if state.size > LARGE:
-            self._findings.append(
-                Finding(
-                    f"{name} ({state.type}, {state.size / 2**20:.0f} MB) is captured, "
-                    f"because this line reads it: {reason}",
-                    where or None,
-                    "large-state",
-                )
-            )
-
-    def _read_from_environment(self, name: str, value: str, reason: str) -> None:
-        """Replace a secret by a look-up of the environment variable it came from, or of one of its own name."""
-        variable = next((key for key, text in sorted(os.environ.items()) if text == value), name)
-        self._environment[variable] = value
-        self._pieces["_os"] = Piece("_os", "import", "import os as _os", reason)
-        self._pieces[name] = Piece(
-            name, "environment", f'{name} = _os.environ["{variable}"]', reason, now=frozenset({"_os"})
-        )
-        self._findings.append(
-            Finding(
-                f"{name} looks like a credential: the service reads it from the environment "
-                f"variable {variable} ({reason})",
-                code="secret",
-            )
-        )
-
-    @property
-    def secrets(self) -> Mapping[str, str]:
-        """Environment variables that stand for secrets, with their values: for this machine's memory only."""
-        return dict(self._environment)
+        self.contents.add_state(name, value, state, reason, where)
 
     def _repeat(self, name: str, statement: ast.stmt, binding: Binding, reason: str) -> None:
         text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
@@ -468,7 +360,7 @@ class Walk:
             ) from error
         self._repeat(name, statement, binding, reason)
         if not isinstance(self._kernel.names[name], type):
-            self._findings.append(
+            self.contents.findings.append(
                 Finding(
                     f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
                     f"makes its own with this line",
