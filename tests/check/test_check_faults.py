@@ -71,7 +71,7 @@ def test_a_failed_proof_fails_whatever_its_cell_makes_of_it(tmp_path: Path) -> N
     assert codes(stale, "warning") == [("not-run", "cell 2"), ("defined-twice", "cell 2, line 1"), ("unpinned", "cell 4, line 3")]
 
 
-def test_every_deploy_line_is_checked_and_what_was_not_measured_is_told(tmp_path: Path) -> None:
+def test_every_deploy_line_is_checked_and_what_was_not_measured_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deploys = ("%deploy double --name doubles\n%deploy step --name steps", [])
     write(tmp_path / "two.ipynb", TWO, CALLS, deploys, ("assert double(5) == 10\nassert endpoint.name == 'steps'", ["deploy:test"]))
     code, found, said = check(tmp_path, "--update")
@@ -80,11 +80,14 @@ def test_every_deploy_line_is_checked_and_what_was_not_measured_is_told(tmp_path
     contract = json.loads((tmp_path / "two.contract.json").read_text())
     assert [list(one["entries"]) for one in contract["services"]] == [["double"], ["step"]]
     write(tmp_path / "two.ipynb", (TWO[0].replace("2 * x", "3 * x"), []), CALLS, deploys)
-    code, found, said = check(tmp_path, "--p95", "10s", "--memory", "10GB")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    code, found, said = check(tmp_path, "--p95", "10s", "--memory", "10GB", "--image-size", "9GB")
     assert code == 1
     doubles, steps = found["two"]
-    assert codes(doubles) == [("answers-moved", None)]
-    assert codes(steps) == [("unmeasured", None)]
+    assert codes(doubles) == [("answers-moved", None), ("unmeasured", None)]
+    assert "its image was not measured: " in said
+    assert codes(steps) == [("unmeasured", None), ("unmeasured", None)]
+    assert "step was not measured: it changes globals" in said
     assert steps["memory"] is None or 10e6 < steps["memory"] < 300e6
     # What is recorded anew is shown; and nothing is, where something else falls short.
     before = (tmp_path / "two.contract.json").read_text()
