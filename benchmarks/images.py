@@ -23,7 +23,7 @@ from benchmarks.rivals.build import STYLES, Context, prepare
 from benchmarks.servers import Server, find_port, read_cases, serve, wait_answer
 from benchmarks.tables import seconds, table
 
-ROUNDS = {"quick": 1, "full": 5}
+ROUNDS = {"quick": 1, "full": 3}
 BASE = os.environ.get("BENCH_BASE", f"nbdeploy-test-base:{sys.version_info.major}.{sys.version_info.minor}")
 """By default what the container tests use: `python tests/container/engine.py` makes it."""
 OURS = "nbdeploy"
