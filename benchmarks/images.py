@@ -91,7 +91,7 @@ class Images:
         rivals = prepare(project, self._place.folder / "cancer.joblib", folder, self._base)
         image = self._build(bundle, "first")
         for style in STYLES:
-            self._found[style]["first"].append(rivals.build(style, _tag(style)))
+            self._found[style]["first"].append(rivals.build(style, _tag(style), "--no-cache"))
         for number in range(1, rounds + 1):
             self._quiet.probe()
             bundle = self._deploy(number)
