@@ -23,7 +23,7 @@ from benchmarks.rivals.build import STYLES, Context, prepare
 from benchmarks.servers import Server, find_port, read_cases, serve, wait_answer
 from benchmarks.tables import seconds, table
 
-ROUNDS = {"quick": 1, "full": 5}
+ROUNDS = {"quick": 1, "full": 3}
 BASE = os.environ.get("BENCH_BASE", f"nbdeploy-test-base:{sys.version_info.major}.{sys.version_info.minor}")
 """By default what the container tests use: `python tests/container/engine.py` makes it."""
 OURS = "nbdeploy"
@@ -91,7 +91,7 @@ class Images:
         rivals = prepare(project, self._place.folder / "cancer.joblib", folder, self._base)
         image = self._build(bundle, "first")
         for style in STYLES:
-            self._found[style]["first"].append(rivals.build(style, _tag(style)))
+            self._found[style]["first"].append(rivals.build(style, _tag(style), "--no-cache"))
         for number in range(1, rounds + 1):
             self._quiet.probe()
             bundle = self._deploy(number)

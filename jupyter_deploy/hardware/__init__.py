@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_deploy.hardware.detection import describe_hardware, detect_hardware
-from jupyter_deploy.hardware.libraries import SystemLibrary, system_libraries
+from jupyter_deploy.hardware.libraries import SystemLibrary, name_cuda_package, system_libraries
 from jupyter_deploy.hardware.size import Size, Usage, describe_usage, measure_usage, parse_usage, suggest_size
 from jupyter_deploy.hardware.wheels import Wheel, Wheels, choose_wheels
 from jupyter_deploy.runtime.manifest import Evidence, Hardware
@@ -21,6 +21,7 @@ __all__ = [
     "describe_usage",
     "detect_hardware",
     "measure_usage",
+    "name_cuda_package",
     "parse_usage",
     "suggest_size",
     "system_libraries",

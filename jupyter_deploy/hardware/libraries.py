@@ -78,6 +78,12 @@ def system_libraries(folders: Iterable[Path], *, release: str = "bookworm",
                  if packages.get(name) not in has and (name in packages or name not in elsewhere))
 
 
+def name_cuda_package(soname: str) -> str | None:
+    """Name the package of an index that has a library of CUDA; its name also has CUDA's major version."""
+    package: str | None = read_facts("cuda")["libraries"].get(soname.partition(".so")[0])
+    return package
+
+
 def _names_by_top(folder: Path, objects: Mapping[Path, Linked]) -> dict[str, set[str]]:
     """Give the libraries that each top folder has: a package loads its own before it needs them."""
     names: dict[str, set[str]] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from jupyter_deploy.hardware.builds import Build, find_builds, is_only_for_cuda
+from jupyter_deploy.hardware.builds import Build, find_builds, is_only_for_cuda, list_frameworks
 from jupyter_deploy.runtime.manifest import Hardware
 
 if TYPE_CHECKING:
@@ -48,17 +48,31 @@ def choose_wheels(requirements: Requirements, hardware: Hardware | None) -> Whee
         if not gpu and is_only_for_cuda(one.name) and one.reason.startswith("required by "):
             left_out.append(one.name)
         else:
-            taken.append(_choose(one, builds, gpu=gpu))
+            taken.append(_choose(one, builds, hardware if gpu else None))
     return Wheels(tuple(taken), tuple(left_out))
 
 
-def _choose(one: Distribution, builds: tuple[Build, ...], *, gpu: bool) -> Wheel:
+def _choose(one: Distribution, builds: tuple[Build, ...], hardware: Hardware | None) -> Wheel:
     name = str(canonicalize_name(one.name))
     build = next((build for build in builds
                   if name in (*build.framework.distributions, *build.framework.companions)), None)
-    if build is None or one.source.kind != "index":
+    if one.source.kind != "index":
         return Wheel(one.name, one.version)
-    return _with_gpu(one, build) if gpu else _without_gpu(one, build)
+    if build is None:
+        return _without_build(one, name, hardware)
+    return _without_gpu(one, build) if hardware is None else _with_gpu(one, build)
+
+
+def _without_build(one: Distribution, name: str, hardware: Hardware | None) -> Wheel:
+    """Choose for a package that is not of a GPU's: it may be a framework's build for the processor.
+
+    It stays what it is, unless the author asked for a GPU: another package may be what wants one.
+    """
+    asked = hardware is not None and any(evidence.kind == "option" for evidence in hardware.evidence)
+    for framework in list_frameworks() if asked else ():
+        if framework.cpu.get("distribution") == name:
+            return Wheel(framework.cuda["distribution"], one.version, reason="a GPU is asked for: the build with CUDA")
+    return Wheel(one.name, one.version)
 
 
 def _without_gpu(one: Distribution, build: Build) -> Wheel:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.errors import ImageError
-from jupyter_deploy.hardware import SystemLibrary, choose_wheels, system_libraries
+from jupyter_deploy.hardware import SystemLibrary, choose_wheels, name_cuda_package, system_libraries
 from jupyter_deploy.image.engine import Engine
 from jupyter_deploy.image.wheels import Wheel
 from jupyter_deploy.requirements import Distribution, Pin, Requirements
@@ -87,10 +87,20 @@ def choose_system(wheels: Sequence[Wheel], engine: Engine, base: str, cache: Pat
         raise ImageError(
             f"{unknown[0].wanted_by[0]} links to {unknown[0].soname}, which the base image does not have, "
             + ("and no package is known that does" if has_apt else "and it has no apt to install it with"),
-            advice="name a base image that has it with --base")
+            advice=_advise(unknown[0].soname))
     packages = sorted({one.package for one in missing if one.package is not None})
     kept.write_text(json.dumps(packages))
     return tuple(packages)
+
+
+def _advise(soname: str) -> str:
+    """Say where a library is to be had: those of CUDA come as packages, because its images have no Python."""
+    base = "name a base image that has it with --base"
+    package = name_cuda_package(soname)
+    if package is None:
+        return base
+    return (f"install {package}-cu12 (or -cu13, as your packages are built) in the kernel, import it there and deploy "
+            f"again; or {base}")
 
 
 def guess_system(wheels: Sequence[Wheel]) -> tuple[str, ...]:

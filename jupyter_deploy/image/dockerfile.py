@@ -16,6 +16,8 @@ PORT = 8080
 """What SageMaker, KServe, Cloud Run and the Lambda adapter expect; `PORT` in the environment is another."""
 LAMBDA_ADAPTER = "public.ecr.aws/awsguru/aws-lambda-adapter:1.0.0"
 SERVICE = "service-files"
+_GPU = " NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+"""What NVIDIA's runtime asks an image; without it there is no driver in the container on some platforms."""
 SCRIPT, LOCK, WHEELS = "image/layers.py", "image/requirements.lock", "image/wheels"
 """What an image is made of beside the bundle, by its place in the build context and in an exported project."""
 
@@ -38,6 +40,8 @@ class Layout:
     system: tuple[str, ...] = ()
     """Packages of the base's distribution: libraries that the environment links to."""
     lambda_adapter: bool = False
+    gpu: bool = False
+    """Whether the service can use a GPU."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -65,7 +69,7 @@ def environment_part(layout: Layout) -> str:
         "COPY --from=wheels --chown=0:0 /layers/environment/ /",
         "COPY --from=wheels --chown=0:0 /layers/bytecode/ /",
         *_add_lambda_adapter(layout),
-        "ENV HOME=/tmp",
+        f"ENV HOME=/tmp{_GPU if layout.gpu else ''}",
         f"USER {USER}",
         f"EXPOSE {PORT}",
         f"HEALTHCHECK --interval=15s --timeout=5s --start-period=120s CMD {json.dumps([*_MAIN, 'health'])}",

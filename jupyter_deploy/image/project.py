@@ -83,8 +83,13 @@ def make_project(bundle: Bundle, wheels: Sequence[Wheel], base: str, *, golden: 
         base=base,
         content=("runtime", "state") if "state" in tops else ("runtime",),
         service=("service.py", MANIFEST, *folders),
-        system=tuple(system), lambda_adapter=lambda_adapter, labels=_make_labels(bundle.manifest, base))
+        system=tuple(system), lambda_adapter=lambda_adapter, gpu=_may_use_gpu(bundle.manifest),
+        labels=_make_labels(bundle.manifest, base))
     return Project(bundle, layout, tuple(wheels))
+
+
+def _may_use_gpu(manifest: Manifest) -> bool:
+    return manifest.hardware is not None and manifest.hardware.gpu != "none"
 
 
 def leave_out(manifest: Manifest, *, golden: bool) -> Manifest:

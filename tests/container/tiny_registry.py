@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         if size is None:
             self.answer(404)
         else:
-            self.answer(200, Content_Length=str(size))
+            self.answer(200, **{"Content-Length": str(size)})
 
     def do_POST(self) -> None:
         self.read()

@@ -5,7 +5,7 @@ import dataclasses
 import evidence
 import pytest
 
-from jupyter_deploy.hardware import Hardware, Wheel, choose_wheels
+from jupyter_deploy.hardware import Evidence, Hardware, Wheel, choose_wheels
 from jupyter_deploy.requirements import Requirements, Source
 
 GPU = Hardware("needed")
@@ -30,6 +30,26 @@ def test_an_image_takes_the_build_that_fits(installed, hardware, taken, left_out
     assert taken <= {(wheel.name, wheel.version, wheel.index) for wheel in wheels.taken}
     assert len(wheels.left_out) == left_out
     assert len(wheels.taken) + left_out == len(installed)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("tensorflow-cpu", "tensorflow"), ("onnxruntime", "onnxruntime-gpu"),
+                                              ("xgboost-cpu", "xgboost")])
+def test_a_gpu_that_is_asked_for_takes_the_other_distribution(ours: str, theirs: str) -> None:
+    found = evidence.requirements(evidence.XGBOOST)
+    one = dataclasses.replace(found.distributions[0], name=ours, source=Source("index"))
+    requirements = Requirements(found.python, found.interpreter, (one,))
+    asked = Hardware("needed", (Evidence("option", "--gpu"),))
+    assert [wheel.name for wheel in choose_wheels(requirements, asked).taken] == [theirs]
+    for hardware in (GPU, NONE, None):  # another package may be what wants one
+        assert [wheel.name for wheel in choose_wheels(requirements, hardware).taken] == [ours]
+
+
+def test_tensorflow_without_a_gpu_is_the_small_build() -> None:
+    found = evidence.requirements(evidence.XGBOOST)
+    one = dataclasses.replace(found.distributions[0], name="tensorflow", source=Source("index"))
+    requirements = Requirements(found.python, found.interpreter, (one,))
+    assert [wheel.name for wheel in choose_wheels(requirements, NONE).taken] == ["tensorflow-cpu"]
+    assert [wheel.name for wheel in choose_wheels(requirements, GPU).taken] == ["tensorflow"]
 
 
 def test_what_did_not_come_from_an_index_stays_as_it_is() -> None:

@@ -69,3 +69,9 @@ def test_the_lambda_adapter_waits_for_readiness() -> None:
 def test_a_label_keeps_its_spaces_and_stays_in_a_line() -> None:
     text = service_part(dataclasses.replace(LAYOUT, labels={"lines": "one\ntwo  three"}))
     assert 'lines="one two  three"' in text
+
+
+def test_a_service_that_can_use_a_gpu_asks_for_the_driver() -> None:
+    assert "NVIDIA_" not in environment_part(LAYOUT)
+    text = environment_part(dataclasses.replace(LAYOUT, gpu=True))
+    assert "ENV HOME=/tmp NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility\n" in text

@@ -43,4 +43,10 @@ def _look(record: Record) -> tuple[tuple[Container, ...], str | None]:
     if not found:
         return (), f"its containers are gone; nbdeploy start {record.name} makes new ones"
     ended = [one for one in found if one.state in ("exited", "dead")]
-    return found, f"its container ended with status {ended[0].exit_code}" if len(ended) == len(found) else None
+    return found, _say_why(ended[0]) if len(ended) == len(found) else None
+
+
+def _say_why(container: Container) -> str:
+    if container.out_of_memory:
+        return "its container used more memory than its limit; --memory gives it more"
+    return f"its container ended with status {container.exit_code}"
