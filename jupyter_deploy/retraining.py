@@ -19,7 +19,7 @@ from jupyter_deploy.unattended import Run
 def bring_up(arguments: argparse.Namespace) -> int:
     """Run the notebook, deploy, say what came of it, and give the exit code (raises `DeployError`)."""
     gate = None if arguments.promote_if is None else parse_gate(arguments.promote_if)
-    run = Run(arguments.notebook, _read_parameters(arguments), arguments.output, arguments.kernel,
+    run = Run(arguments.notebook, read_parameters(arguments), arguments.output, arguments.kernel,
               arguments.start_timeout, arguments.cell_timeout)
     options = read_deploy_options(arguments, ())
     sys.stderr.write(f"running {arguments.notebook}\n")
@@ -33,7 +33,8 @@ def bring_up(arguments: argparse.Namespace) -> int:
     return 0 if outcome.get("gate", {"met": True})["met"] else 1
 
 
-def _read_parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
+def read_parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    """Read the parameters of one run (raises `UsageError` when a file holds several sets)."""
     given = {name: read_value(value) for name, value in arguments.parameter}
     sets = read_parameter_sets(arguments.parameters, given)
     if len(sets) > 1:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.options import add_parameters
+
 _OPTIONS = ("tag", "push", "base", "platform", "golden", "lambda_adapter")
 
 
@@ -19,8 +21,7 @@ def add_build(verbs: Any) -> None:
                     "it gets its name when a container of it has answered the golden calls as the notebook did.")
     build.set_defaults(run=_build)
     build.add_argument("what", metavar="NAME|BUNDLE|NOTEBOOK", help="an endpoint, a bundle's folder, or a notebook")
-    build.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
-                       help="of a notebook: set a value of the cell tagged 'parameters'; can be repeated")
+    add_parameters(build, "of a notebook: YAML with names and values")
     build.add_argument("--entry", action="append", default=[], metavar="ENTRY|MODEL",
                        help="of a notebook: what to serve; can be repeated")
     build.add_argument("--tag", metavar="T", help="the image's name (default: NAME:VERSION)")
@@ -62,11 +63,11 @@ def _build_notebook(arguments: argparse.Namespace, options: dict[str, Any]) -> d
     """Run the notebook; its own `%deploy` line builds, or one that is added at its end."""
     from jupyter_deploy.execution import execute_and_deploy
     from jupyter_deploy.magics import BUILD
-    from jupyter_deploy.options import read_value
     from jupyter_deploy.recipe import DeployOptions
+    from jupyter_deploy.retraining import read_parameters
     from jupyter_deploy.unattended import Run
 
-    parameters = {name: read_value(value) for name, value in arguments.parameter}
+    parameters = read_parameters(arguments)
     _tell(f"running {arguments.what}")
     outcome = execute_and_deploy(Run(Path(arguments.what), parameters), arguments.entry, DeployOptions(),
                                  more={BUILD: json.dumps(options)})
