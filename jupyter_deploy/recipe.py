@@ -195,10 +195,11 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
         try:
             candidate = target.stage(plan)
         except ServiceError as error:
+            error.stage = "start"
             if missing := _MISSING.search(error.message):
                 raise _ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
             raise
-        said.append(f"in a clean environment at {candidate.url}")
+        said.append("ready in a clean environment")
     return candidate
 
 
@@ -268,7 +269,9 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         advice=f"{'' if failures else likely}The bundle is kept for inspection; what was live before still is",
         differences=proof.differences,
         unsteady=unsteady,
+        failures=failures,
     )
+    error.stage = "prove"
     for one in failures:
         if missing := _MISSING.search(str(one.get("traceback", ""))):
             return _ModuleMissing(missing.group(1), "imported by a golden call", error)
@@ -279,7 +282,11 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
 def _stage(report: Report, name: str) -> Iterator[list[str]]:
     started = time.perf_counter()
     said: list[str] = []
-    yield said
+    try:
+        yield said
+    except DeployError as error:
+        error.stage = error.stage or name
+        raise
     report(name, "".join(said), time.perf_counter() - started)
 
 
