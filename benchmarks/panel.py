@@ -88,8 +88,8 @@ def fill_history(name: str) -> None:
     with closing(open_registry(registry_path())) as registry, registry:
         for width, count in ((1, 900), (60, 1440), (900, 2976)):
             registry.executemany(
-                "INSERT OR REPLACE INTO samples (deployment, resolution, time, seconds, requests, errors, latency, in_flight,"
-                " workers, cpu, memory) VALUES (?, ?, ?, ?, 900, 1, ?, 3, 1, ?, 60000000)",
+                "INSERT OR REPLACE INTO samples (deployment, resolution, time, seconds, requests, errors, latency,"
+                " in_flight, workers, cpu, memory) VALUES (?, ?, ?, ?, 900, 1, ?, 3, 1, ?, 60000000)",
                 [(name, width, now - 60 - width * number, width, latency, 0.1 * width * (1 + number % 7))
                  for number in range(count)])
 

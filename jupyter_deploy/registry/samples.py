@@ -23,7 +23,8 @@ class Resolution:
 RESOLUTIONS = (Resolution(1, 15 * 60), Resolution(60, 24 * 3600), Resolution(900, 31 * 24 * 3600))
 """From the finest to the coarsest."""
 
-_COLUMNS = ("time, seconds, requests, errors, latency, in_flight, workers, cpu, memory, batches, batched, gpu, gpu_memory")
+_COLUMNS = ("time, seconds, requests, errors, latency, in_flight, workers, cpu, memory, batches, batched, gpu,"
+            " gpu_memory")
 _PLACES = ", ".join("?" * (len(_COLUMNS.split(",")) + 2))
 
 

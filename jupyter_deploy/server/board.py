@@ -60,7 +60,8 @@ class Board:
 
 
 def _is_moving(statuses: Iterable[Status]) -> bool:
-    return any(one.state == "starting" or (one.state == "live" and one.workers < one.wanted_workers) for one in statuses)
+    return any(one.state == "starting" or (one.state == "live" and one.workers < one.wanted_workers)
+               for one in statuses)
 
 
 def _summarise(status: Status) -> dict[str, Any]:
@@ -108,6 +109,6 @@ class Failures:
         return failures
 
     def _has_failed(self, registry: Connection, name: str, since: float) -> bool:
-        found = registry.execute("SELECT 1 FROM samples WHERE deployment = ? AND resolution = 1 AND time > ? AND errors > 0"
-                                 " LIMIT 1", (name, since))
+        found = registry.execute("SELECT 1 FROM samples WHERE deployment = ? AND resolution = 1 AND time > ?"
+                                 " AND errors > 0 LIMIT 1", (name, since))
         return found.fetchone() is not None

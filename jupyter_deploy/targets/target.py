@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -179,7 +178,7 @@ def _read_points(_folders: tuple[tuple[str, int], ...]) -> EntryPoints:
 
 def _changed_at(folder: str) -> int:
     try:
-        return os.stat(folder or ".").st_mtime_ns
+        return Path(folder).stat().st_mtime_ns
     except OSError:
         return 0
 

@@ -7,7 +7,14 @@ from contextlib import closing
 import pytest
 
 from jupyter_deploy.errors import DiskFull, TargetError
-from jupyter_deploy.registry import data_dir, explain_failure, list_samples, list_deployments, open_registry, registry_path
+from jupyter_deploy.registry import (
+    data_dir,
+    explain_failure,
+    list_deployments,
+    list_samples,
+    open_registry,
+    registry_path,
+)
 
 
 def test_the_registry_is_under_jupyters_data_folder(tmp_path, monkeypatch):

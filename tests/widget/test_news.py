@@ -6,8 +6,7 @@ import random
 
 from jupyter_deploy.metrics import Sample, combine_samples
 from jupyter_deploy.targets.target import Status
-from jupyter_deploy.watch import Snapshot
-from jupyter_deploy.watch import Window
+from jupyter_deploy.watch import Snapshot, Window
 from jupyter_deploy.widget.news import FIELDS, WINDOW, Teller
 
 LIVE = Status("a", "local", "live", "http://127.0.0.1:1", "v1", 1, 1)

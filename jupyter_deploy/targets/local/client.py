@@ -35,7 +35,8 @@ class Hung(TargetError):
         pid = _find_pid()
         ending = f"end it with: kill -9 {pid}. Then" if pid else "end it. Then"
         super().__init__(
-            f"the supervisor of local deployments has not answered for {ANSWER_SECONDS:.0f} seconds", where=pid and f"process {pid}",
+            f"the supervisor of local deployments has not answered for {ANSWER_SECONDS:.0f} seconds",
+            where=f"process {pid}" if pid else None,
             advice=f"wait a moment; if it stays so, {ending} a new one starts and brings back what was live")
 
 

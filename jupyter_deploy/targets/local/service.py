@@ -230,6 +230,7 @@ def _check_variables(name: str, bundle: Path, known: Mapping[str, str]) -> None:
         return  # the worker says what is wrong with it
     if missing := [key for key in wanted if key not in known]:
         raise TargetError(
-            f"{name} reads the environment variable {missing[0]}, which is not set here: its value was kept in memory only",
+            f"{name} reads the environment variable {missing[0]}, which is not set here: "
+            "its value was kept in memory only",
             advice=f"run its notebook up to the cell that sets {missing[0]}, then %deploy --start {name} there; "
                    f"or restart the Jupyter server with {missing[0]} set")
