@@ -108,6 +108,10 @@ export class EndpointsModel implements IDisposable {
     this._changed.emit();
     try {
       await this.api.act(name, action, version);
+      if (action === 'delete' && this.opened === name) {
+        this.opened = this.shown = null;
+        this.endpoints = this.endpoints?.filter(one => one.name !== name) ?? null;
+      }
       this._tell({ name, message: done, advice: null, failed: false });
       return true;
     } catch (error) {
@@ -161,8 +165,12 @@ export class EndpointsModel implements IDisposable {
     } catch (error) {
       this.trouble = error instanceof ApiError ? error : new ApiError(0, 'Error', String(error));
       this._greeted = false;
-      if (this.trouble.kind === 'UnknownEndpoint') {
-        this.opened = null;
+      if (this.trouble.kind === 'UnknownEndpoint' && this.opened !== null) {
+        // It was deleted, here or elsewhere, while it was asked for: the list says what there is.
+        this.opened = this.shown = this.trouble = null;
+        this.endpoints = null;
+        setTimeout(() => this.refresh());
+        return;
       }
       throw error; // the poll backs off
     } finally {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +136,14 @@ def call_often(name: str, times: int) -> None:
             response.read()
 
 
+def call_in_waves(name: str, seconds: float) -> None:
+    """Give a picture something to show."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        call_often(name, 4)
+        time.sleep(0.08 * (1.2 + math.sin(time.monotonic() / 3)))
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application, theme: str) -> None:
     choose_settings(lab.folder.parent, "themes", theme=f"JupyterLab {theme.title()}")
@@ -164,7 +174,7 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
     press(page, "Show it")
     press(page, "Call price")
     page.get_by_text("as in the notebook").last.wait_for()
-    call_often(name, 400)
+    call_in_waves(name, 50) if PICTURES else call_often(name, 400)
     page.wait_for_function("Number(document.querySelector('.jp-Deploy-chart strong').textContent) > 1")
     page.get_by_text("Golden calls").last.click()
     page.get_by_text('{"rooms":2,"area":50}').wait_for()
@@ -324,10 +334,17 @@ def test_the_panel_works_in_notebook_7(page: Any, jupyter_folders: Path) -> None
         assert page.locator(".jp-CodeCell.jp-Deploy-captured").count() == 1  # without a dry run as well
         page.get_by_text("What went to production").wait_for()
         take_picture(page, "notebook-light")
+        page.evaluate("source => { const { content } = jupyterapp.shell.currentWidget;"
+                      " content.widgets.at(-1).model.sharedModel.setSource(source);"
+                      " content.activeCellIndex = content.widgets.length - 1; }", "%deploy --metrics flats")
+        execute(page, "notebook:run-cell")
+        live = page.locator(".nbdeploy-panel")
+        live.locator("svg .nbdeploy-memory[d]").wait_for()
+        assert live.locator(".nbdeploy-state").inner_text() == "live"
         press(page, "Show it")
         page.locator(".jp-Deploy-chart").first.wait_for()
         with page.expect_popup() as popup:
-            page.get_by_role("link", name="Docs").click()
+            page.get_by_role("link", name="Docs", exact=True).click()
         docs = popup.value
         docs.get_by_role("button", name="Send").first.click()
         docs.get_by_text(re.compile("^200 in")).wait_for()

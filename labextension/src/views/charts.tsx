@@ -160,7 +160,7 @@ export function Charts({ samples, status, time, window }: IChartsProps): JSX.Ele
           now={formatCount(failed)}
           note={failed ? trans.__('%1 of requests', formatShare(failed / Math.max(1, answered))) : trans.__('none')}
           format={formatCount}
-          lines={[{ name: trans.__('errors'), tone: 'bad', read: sample => sample.errors, empty: 0 }]}
+          lines={[{ name: trans.__('errors'), tone: 'bad', read: sample => (failed ? sample.errors : null), empty: failed ? 0 : undefined }]}
         />
         <Chart
           {...common}

@@ -134,8 +134,8 @@ function Actions({ model, shown, entries }: { model: EndpointsModel; shown: IEnd
       body: trans.__('Its versions, figures and logs are forgotten, and its port is free again. This cannot be undone; the notebook can be deployed anew.'),
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
     });
-    if (answer.button.accept && (await model.act(name, 'delete', trans.__('%1 is deleted.', name)))) {
-      model.open(null);
+    if (answer.button.accept) {
+      await model.act(name, 'delete', trans.__('%1 is deleted.', name));
     }
   };
   return (

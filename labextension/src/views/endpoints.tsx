@@ -37,6 +37,9 @@ export function Endpoints({ model }: { model: EndpointsModel }): JSX.Element {
         />
       )}
       {model.trouble && <Trouble error={model.trouble} model={model} />}
+      {model.opened === null && model.outcome && (
+        <Problem good={!model.outcome.failed} message={model.outcome.message} advice={model.outcome.advice} />
+      )}
       {model.opened !== null ? <Details model={model} name={model.opened} /> : <List model={model} />}
     </div>
   );
@@ -73,7 +76,6 @@ function List({ model }: { model: EndpointsModel }): JSX.Element {
   }
   return (
     <>
-      {model.outcome && <Problem good={!model.outcome.failed} message={model.outcome.message} advice={model.outcome.advice} />}
       <ul className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
         {model.endpoints.map(one => (
           <Item key={one.name} endpoint={one} doubtful={model.trouble !== null} onOpen={() => model.open(one.name)} />
