@@ -87,9 +87,7 @@ export class EndpointsModel implements IDisposable {
   open(name: string | null): void {
     this.opened = name;
     this.shown = null;
-    if (name !== null) {
-      this.outcome = null;
-    }
+    this.outcome = null;
     this._changed.emit();
     this.refresh();
   }

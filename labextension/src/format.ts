@@ -1,5 +1,7 @@
 /** Figures and sentences for people: short, and of one width where they stand in a column. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 export function formatRate(rate: number): string {
   if (rate >= 1000) {
     return `${(rate / 1000).toFixed(rate >= 10000 ? 0 : 1)}k`;
@@ -61,4 +63,20 @@ export function sentence(text: string): string {
   const begun = BEGINNINGS.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   const last = begun.trimEnd().split('\n').length > 1 ? '' : begun.trimEnd().slice(-1);
   return last === '' || /[.!?:;…]/.test(last) ? begun : `${begun.trimEnd()}.`;
+}
+
+/** Put the panel's fields in place of the options of `%deploy` that a message names. */
+export function nameFields(text: string, trans: TranslationBundle): string {
+  const fields: Record<string, string> = {
+    name: trans.__('Name'),
+    target: trans.__('Target'),
+    workers: trans.__('Workers'),
+    port: trans.__('Port'),
+    example: trans.__('Golden call'),
+    strict: trans.__('Treat warnings as errors'),
+    unproven: trans.__('Deploy without a golden call')
+  };
+  return text.replace(/--(\w+)\b(?!-)/g, (flag, name: string, at: number) =>
+    name in fields && !/(%deploy|nbdeploy)[^:;]*$/.test(text.slice(0, at)) ? `“${fields[name]}”` : flag
+  );
 }

@@ -53,22 +53,6 @@ export function listArguments(options: IOptions): string[] {
   return entries.length ? [...words, '--', ...entries] : words;
 }
 
-/** Put the panel's fields in place of the options of `%deploy` that a message names. */
-export function nameFields(text: string, trans: TranslationBundle): string {
-  const fields: Record<string, string> = {
-    name: trans.__('Name'),
-    target: trans.__('Target'),
-    workers: trans.__('Workers'),
-    port: trans.__('Port'),
-    example: trans.__('Golden call'),
-    strict: trans.__('Treat warnings as errors'),
-    unproven: trans.__('Deploy without a golden call')
-  };
-  return text.replace(/--(\w+)\b(?!-)/g, (flag, name: string, at: number) =>
-    name in fields && !/(%deploy|nbdeploy)[^:;]*$/.test(text.slice(0, at)) ? `“${fields[name]}”` : flag
-  );
-}
-
 /** What is known of one notebook. */
 export interface IKnown {
   options: IOptions;

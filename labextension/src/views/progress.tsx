@@ -2,9 +2,9 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatSeconds } from '../format';
+import { formatSeconds, nameFields } from '../format';
 import type { ICallFailure } from '../kernel';
-import { nameFields, type IKnown, type NotebookModel } from '../notebook';
+import type { IKnown, NotebookModel } from '../notebook';
 import { Differences } from './contents';
 import { Button, Clamp, Problem, useTranslation } from './shared';
 
