@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import capturing, checking, compiling, images, live, serving, starting, static, workers
+from benchmarks import capturing, checking, compiling, images, live, panel, serving, starting, static, workers
 from benchmarks.machine import Quiet, describe_machine
 from benchmarks.tables import describe_circumstances, replace_part
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
     "live": live, "capturing": capturing, "starting": starting, "serving": serving, "workers": workers,
-    "static": static, "compiling": compiling, "images": images, "checking": checking,
+    "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
 }
 """Each has `measure(quick, quiet)`, which gives figures as JSON, and `describe(figures)`, which gives Markdown."""
 

@@ -72,7 +72,7 @@ class Metrics:
         shares = ", ".join(f"p{share * 100:.0f} {_milliseconds(self.quantile(share))}" for share in (0.5, 0.95, 0.99))
         answered = f"{count(self.requests, 'request')}, {count(self.errors, 'error')}"
         return (f"{self.name}, last {WINDOW // 60} min: {answered}, {shares}; "
-                f"{count(last.workers, 'worker')}, {last.in_flight} in flight, {last.memory / 2**20:.0f} MB")
+                f"{count(last.workers, 'worker')}, {last.in_flight} in flight, {last.memory / 1e6:.0f} MB")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         live = view_live(self.target, self.name) if self.target is not None else {}
@@ -86,7 +86,7 @@ class Metrics:
                 ("errors", str(self.errors)),
                 *((f"p{share * 100:.0f}", _milliseconds(self.quantile(share))) for share in (0.5, 0.95, 0.99)),
                 ("in flight", str(last.in_flight)), ("workers", str(last.workers)),
-                ("memory", f"{last.memory / 2**20:.0f} MB")]
+                ("memory", f"{last.memory / 1e6:.0f} MB")]
 
 
 class Logs(tuple[dict[str, Any], ...]):

@@ -29,6 +29,8 @@ class DeployError(Exception):
         self.message = message
         self.where = where
         self.advice = advice
+        self.stage: str | None = None
+        """The stage of the recipe that fell short."""
 
     def __str__(self) -> str:
         gap = "\n\n" if "\n" in self.message else " "
@@ -73,18 +75,25 @@ class ProofError(DeployError):
         Where: rows of `proof.Difference`.
     unsteady
         The service itself answered the same calls differently when they were repeated.
+    failures
+        The log's records of the calls that raised in the service: `entry`, `message`, `cell`, `where`, `traceback`.
 
     """
 
     def __init__(self, message: str, *, where: str | None = None, advice: str | None = None,
-                 differences: Sequence[Any] = (), unsteady: bool = False) -> None:
+                 differences: Sequence[Any] = (), unsteady: bool = False, failures: Sequence[Any] = ()) -> None:
         super().__init__(message, where=where, advice=advice)
         self.differences = tuple(differences)
         self.unsteady = unsteady
+        self.failures = tuple(failures)
 
 
 class TargetError(DeployError):
     """A target refused or failed to run a deployment."""
+
+
+class DiskFull(TargetError):
+    """There is no room left for what has to be written."""
 
 
 class ImageError(DeployError):

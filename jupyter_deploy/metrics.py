@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,8 @@ IDLE_SECONDS = 60.0
 _VERSIONS_KEPT = 5
 """Ended workers' counters are kept for so many versions: a scrape does not grow with every deployment."""
 _INFINITY = float("inf")
+_BELOW = {bound: lower for lower, bound in itertools.pairwise((0.0, *SECONDS, _INFINITY))}
+"""The bound before each."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,14 @@ class Sample:
     """Seconds of CPU time."""
     memory: int = 0
     """Resident bytes of all workers."""
+    batches: int = 0
+    """Batches of requests that were answered together, also those of one request."""
+    batched: int = 0
+    """Requests that were in them."""
+    gpu: float | None = None
+    """The share of the time in which the GPUs that the workers use were busy; None where they use none."""
+    gpu_memory: int | None = None
+    """Bytes that the workers hold on GPUs."""
 
     @property
     def rate(self) -> float:
@@ -48,36 +60,52 @@ class Sample:
         """Errors a second."""
         return self.errors / self.seconds if self.seconds else 0.0
 
+    @property
+    def batch(self) -> float | None:
+        """Requests in a batch, in the mean; None where nothing was batched."""
+        return self.batched / self.batches if self.batches else None
+
     def quantile(self, share: float) -> float | None:
         """Give the seconds within which `share` of the requests were answered; None when there were none.
 
         Linear within a bucket, as Prometheus' `histogram_quantile`; beyond the last bound it is that bound.
         """
-        rank = share * sum(self.latency.values())
-        for bound in sorted(self.latency):
-            count = self.latency[bound]
-            if count and rank <= count:
-                lower = max((edge for edge in SECONDS if edge < bound), default=0.0)
-                return lower if bound == _INFINITY else lower + (bound - lower) * rank / count
-            rank -= count
-        return None
+        return self.quantiles(share)[0]
+
+    def quantiles(self, *shares: float) -> list[float | None]:
+        """Give the quantiles of rising shares; see `quantile`."""
+        total, counted = sum(self.latency.values()), 0
+        found: list[float | None] = []
+        for bound, count in sorted(self.latency.items()):
+            while count and len(found) < len(shares) and shares[len(found)] * total <= counted + count:
+                lower = _BELOW.get(bound, 0.0)
+                rank = shares[len(found)] * total - counted
+                found.append(lower if bound == _INFINITY else lower + (bound - lower) * rank / count)
+            counted += count
+        return found + [None] * (len(shares) - len(found))
 
     def describe(self) -> dict[str, float | None]:
         """Give the figures that people look at, by name, as JSON."""
+        p50, p95, p99 = self.quantiles(0.5, 0.95, 0.99)
         return {
             "time": self.time, "seconds": self.seconds, "requests": self.requests, "errors": self.errors,
-            "rate": self.rate, "error_rate": self.error_rate, "p50": self.quantile(0.5), "p95": self.quantile(0.95),
-            "p99": self.quantile(0.99), "in_flight": self.in_flight, "workers": self.workers,
+            "rate": self.rate, "error_rate": self.error_rate, "p50": p50, "p95": p95, "p99": p99,
+            "in_flight": self.in_flight, "workers": self.workers,
             "cpu": self.cpu / self.seconds if self.seconds else 0.0, "memory": self.memory,
+            "batch": self.batch, "gpu": self.gpu, "gpu_memory": self.gpu_memory,
         }
 
 
-def combine_samples(samples: Sequence[Sample]) -> Sample:
-    """Make one sample of consecutive ones: counts add up, levels (in flight, workers, memory) are the highest."""
-    latency: dict[float, int] = {}
-    for sample in samples:
-        for bound, count in sample.latency.items():
-            latency[bound] = latency.get(bound, 0) + count
+def combine_samples(samples: Sequence[Sample], latency: dict[float, int] | None = None) -> Sample:
+    """Make one sample of consecutive ones: counts add up, levels (in flight, workers, memory) are the highest.
+
+    `latency` is for who has added it up already, which is most of the work.
+    """
+    if latency is None:
+        latency = {}
+        for sample in samples:
+            for bound, count in sample.latency.items():
+                latency[bound] = latency.get(bound, 0) + count
     return Sample(
         time=samples[-1].time,
         seconds=sum(sample.seconds for sample in samples),
@@ -88,7 +116,28 @@ def combine_samples(samples: Sequence[Sample]) -> Sample:
         workers=max(sample.workers for sample in samples),
         cpu=sum(sample.cpu for sample in samples),
         memory=max(sample.memory for sample in samples),
+        batches=sum(sample.batches for sample in samples),
+        batched=sum(sample.batched for sample in samples),
+        gpu=_mean([(sample.gpu, sample.seconds) for sample in samples]),
+        gpu_memory=max((sample.gpu_memory for sample in samples if sample.gpu_memory is not None), default=None),
     )
+
+
+def _mean(shares: Iterable[tuple[float | None, float]]) -> float | None:
+    """Give the mean of shares, each for as long as it held; None when there is none."""
+    known = [(share, seconds) for share, seconds in shares if share is not None]
+    total = sum(seconds for _, seconds in known)
+    return sum(share * seconds for share, seconds in known) / total if total else None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What processes use of the machine's GPUs now."""
+
+    busy: float
+    """The share of the last moment in which a GPU that they use was busy."""
+    memory: int
+    """Bytes that they hold."""
 
 
 class Sampler:
@@ -104,8 +153,8 @@ class Sampler:
         known = [Reading(series, values) for series, values in self._totals.items()]
         self._totals = {one.series: one.values for one in merge([known, *_read_all(paths)])}
 
-    def take(self, paths: Iterable[Path], workers: int, now: float) -> Sample | None:
-        """Give the sample of the time since the last one.
+    def take(self, paths: Iterable[Path], workers: int, now: float, usage: Usage | None = None) -> Sample | None:
+        """Give the sample of the time since the last one; `usage` is what the workers use of GPUs now.
 
         None as long as nothing happens: an idle endpoint gives one sample every `IDLE_SECONDS`.
         """
@@ -114,12 +163,12 @@ class Sampler:
         if not (sample.requests or sample.in_flight or workers != self._workers or sample.seconds >= IDLE_SECONDS):
             return None
         self._time, self._totals, self._workers = now, totals, workers
-        return sample
+        return sample if usage is None else dataclasses.replace(sample, gpu=usage.busy, gpu_memory=usage.memory)
 
     def _compare(self, totals: dict[Series, tuple[float, ...]], workers: int, now: float) -> Sample:
         counts = {"nbdeploy_requests_total": 0.0, "process_cpu_seconds_total": 0.0}
         gauges = {"nbdeploy_requests_in_progress": 0.0, "process_resident_memory_bytes": 0.0}
-        errors = 0.0
+        errors = batches = batched = 0.0
         latency: dict[float, int] = {}
         for series, values in totals.items():
             before = self._totals.get(series, (0.0,) * len(values))
@@ -134,10 +183,13 @@ class Sampler:
                 for bound, count in zip((*series.bounds, _INFINITY), grown[:-1], strict=True):
                     if count:
                         latency[bound] = latency.get(bound, 0) + int(count)
+            elif series.name == "nbdeploy_batch_size":
+                batches, batched = batches + sum(grown[:-1]), batched + grown[-1]
         return Sample(
             time=now, seconds=now - self._time, requests=int(counts["nbdeploy_requests_total"]), errors=int(errors),
             latency=latency, in_flight=int(gauges["nbdeploy_requests_in_progress"]), workers=workers,
             cpu=counts["process_cpu_seconds_total"], memory=int(gauges["process_resident_memory_bytes"]),
+            batches=int(batches), batched=int(batched),
         )
 
 

@@ -90,7 +90,11 @@ def stage(report: Report, name: str) -> Iterator[list[str]]:
     """Report a stage when it is done, with what is put into the list meanwhile."""
     started = time.perf_counter()
     said: list[str] = []
-    yield said
+    try:
+        yield said
+    except DeployError as error:
+        error.stage = error.stage or name
+        raise
     report(name, "".join(said), time.perf_counter() - started)
 
 

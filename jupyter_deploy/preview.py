@@ -139,7 +139,8 @@ def _told_errors() -> Iterator[None]:
     try:
         yield
     except ProofError as error:
-        _display({"event": "error", **_describe(error), "differences": [asdict(one) for one in error.differences]})
+        _display({"event": "error", **_describe(error), "differences": [asdict(one) for one in error.differences],
+                  "failures": [_describe_failure(one) for one in error.failures]})
     except DeployError as error:
         _display({"event": "error", **_describe(error)})
     except KeyboardInterrupt:
@@ -148,4 +149,9 @@ def _told_errors() -> Iterator[None]:
 
 
 def _describe(error: DeployError) -> Mapping[str, Any]:
-    return {"type": type(error).__name__, "message": error.message, "where": error.where, "advice": error.advice}
+    return {"type": type(error).__name__, "message": error.message, "where": error.where, "advice": error.advice,
+            "stage": error.stage}
+
+
+def _describe_failure(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: record.get(key) for key in ("entry", "message", "cell", "where", "traceback")}

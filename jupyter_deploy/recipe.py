@@ -172,10 +172,11 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
         try:
             candidate = target.stage(plan, report)
         except (ServiceError, ProofError) as error:
+            error.stage = "start"
             if missing := MISSING.search(error.message):
                 raise ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
             raise
-        said.append(f"in a clean environment at {candidate.url}")
+        said.append("ready in a clean environment")
     return candidate
 
 
@@ -245,7 +246,9 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         advice=f"{'' if failures else likely}The bundle is kept for inspection; what was live before still is",
         differences=proof.differences,
         unsteady=unsteady,
+        failures=failures,
     )
+    error.stage = "prove"
     for one in failures:
         if missing := MISSING.search(str(one.get("traceback", ""))):
             return ModuleMissing(missing.group(1), "imported by a golden call", error)

@@ -25,7 +25,7 @@ class Stage:
     seconds: float
 
     def __str__(self) -> str:
-        return f"  {self.name:<14} {self.text:<60} {self.seconds:6.2f} s"
+        return f"{self.name:<13}{self.text:<38} {self.seconds:5.2f} s"
 
 
 def describe_packaged(packaged: Packaged) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ FAILURES = 20
 """How many failures a snapshot has at most."""
 _LINES = 400
 """How many of the last log lines are searched for failures."""
-_STATUS_SECONDS = 10.0
+STATUS_SECONDS = 10.0
 """A status without news in the registry is asked for again after so long: a supervisor can be gone without a word."""
 _FAILURES_SECONDS = 3.0
 """The logs are searched again after so long at the earliest."""
@@ -101,6 +102,42 @@ def snapshot(target: Target, name: str, since: float, *, resolution: int = 1) ->
         return watch.look(since, resolution=resolution)
 
 
+class Window:
+    """The samples of the last `seconds` and their sum, which grows and shrinks by one sample at a time.
+
+    Adding up minutes of histograms at every look would be most of what looking costs.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.samples: deque[Sample] = deque()
+        self._latency: dict[float, int] = {}
+
+    @property
+    def end(self) -> float | None:
+        """The time of the last sample."""
+        return self.samples[-1].time if self.samples else None
+
+    def move(self, samples: Iterable[Sample], now: float) -> None:
+        """Take the new samples in and let the old ones go."""
+        for sample in samples:
+            self.samples.append(sample)
+            self._count(sample, 1)
+        while self.samples and self.samples[0].time <= now - self.seconds:
+            self._count(self.samples.popleft(), -1)
+
+    def _count(self, sample: Sample, sign: int) -> None:
+        for bound, count in sample.latency.items():
+            self._latency[bound] = self._latency.get(bound, 0) + sign * count
+
+    @property
+    def total(self) -> Sample | None:
+        """All samples as one, as `combine_samples` makes it."""
+        if not self.samples:
+            return None
+        return combine_samples(self.samples, {bound: count for bound, count in self._latency.items() if count})
+
+
 class Watch:
     """Looks at one endpoint again and again, and asks only for what may be new.
 
@@ -122,7 +159,7 @@ class Watch:
         samples = tuple(read_samples(self._registry, self.name, since, resolution))
         self._failing = self._failing or any(sample.errors for sample in samples)
         if self._failing and time.monotonic() - self._searched >= _FAILURES_SECONDS:
-            self._failures = tuple(find_failures(self._target.logs(self.name, lines=_LINES)))
+            self._failures = search_failures(self._target, self.name)
             self._searched, self._failing = time.monotonic(), False
         return Snapshot(self.name, now, since, resolution, self._read_status(), samples, self._failures)
 
@@ -135,7 +172,7 @@ class Watch:
         (event,) = self._registry.execute(
             "SELECT COALESCE(MAX(id), 0) FROM events WHERE deployment = ?", (self.name,)).fetchone()
         known = self._status
-        if known is None or known[1] != event or time.monotonic() - known[0] >= _STATUS_SECONDS:
+        if known is None or known[1] != event or time.monotonic() - known[0] >= STATUS_SECONDS:
             known = self._status = (time.monotonic(), event, self._target.status(self.name)[0])
         return known[2]
 
@@ -153,10 +190,21 @@ class Watch:
 
 def read_samples(registry: Connection, name: str, since: float, resolution: int) -> list[Sample]:
     """Give the samples after `since` at a width, and finer ones for the end that is not yet rolled up to it."""
+    settled = list_samples(registry, name, since, resolution)
+    return settled + read_tail(registry, name, settled[-1].time if settled else since, resolution)
+
+
+def read_tail(registry: Connection, name: str, since: float, resolution: int) -> list[Sample]:
+    """Give the finer samples after `since`, which are not yet rolled up to a width."""
     samples: list[Sample] = []
-    for width in sorted((one.seconds for one in RESOLUTIONS if one.seconds <= resolution), reverse=True):
+    for width in sorted((one.seconds for one in RESOLUTIONS if one.seconds < resolution), reverse=True):
         samples += list_samples(registry, name, samples[-1].time if samples else since, width)
     return samples
+
+
+def search_failures(target: Target, name: str) -> tuple[Failure, ...]:
+    """Search the end of an endpoint's log for failed calls."""
+    return tuple(find_failures(target.logs(name, lines=_LINES)))
 
 
 def find_failures(records: Iterable[Mapping[str, Any]]) -> list[Failure]:

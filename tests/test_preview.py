@@ -8,6 +8,7 @@ from typing import Any
 from live_notebook import LiveNotebook
 
 from jupyter_deploy import __version__
+from jupyter_deploy.report import Stage
 
 
 def ask(notebook: LiveNotebook, function: str, *arguments: str, panel: str = __version__) -> list[dict[str, Any]]:
@@ -80,3 +81,9 @@ def test_a_difference_is_told_place_by_place(notebook: LiveNotebook) -> None:
     assert (failed["event"], failed["type"]) == ("error", "ProofError")
     assert failed["differences"][0]["path"] == "answer"
     assert failed["differences"][0]["notebook"] != failed["differences"][0]["service"]
+
+
+def test_a_stage_fits_a_notebook_beside_the_panel() -> None:
+    for name, text in [("requirements", "13 packages"), ("capture", "12 definitions, 3 values, 10 golden calls"),
+                       ("bundle", "version f42d441f9e28, 285 kB, no GPU"), ("start", "ready in a clean environment")]:
+        assert len(str(Stage(name, text, 12.3))) <= 62

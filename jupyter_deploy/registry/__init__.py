@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.registry.database import Connection, data_dir, open_registry, registry_path
+from jupyter_deploy.registry.database import Connection, data_dir, explain_failure, open_registry, registry_path
 from jupyter_deploy.registry.records import (
     Event,
     Record,
@@ -29,6 +29,7 @@ __all__ = [
     "add_version",
     "data_dir",
     "delete_deployment",
+    "explain_failure",
     "find_deployment",
     "find_version",
     "list_deployments",

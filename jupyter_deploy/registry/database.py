@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from jupyter_deploy.errors import TargetError
+from jupyter_deploy.errors import DiskFull, TargetError
 
-SCHEMA = 1
+SCHEMA = 2
+_SINCE = {2: ("ALTER TABLE samples ADD COLUMN batches INTEGER NOT NULL DEFAULT 0",
+              "ALTER TABLE samples ADD COLUMN batched INTEGER NOT NULL DEFAULT 0",
+              "ALTER TABLE samples ADD COLUMN gpu REAL", "ALTER TABLE samples ADD COLUMN gpu_memory INTEGER")}
+"""What makes each schema of the one before."""
 BUSY_SECONDS = 5.0
+ROOM = 1 << 20
+"""Bytes that SQLite needs beside the file itself: with less, it fails with words that do not say why."""
 
 _TABLES = """
 CREATE TABLE deployments (
@@ -57,6 +64,10 @@ CREATE TABLE samples (
     workers INTEGER NOT NULL,
     cpu REAL NOT NULL,
     memory INTEGER NOT NULL,
+    batches INTEGER NOT NULL DEFAULT 0,
+    batched INTEGER NOT NULL DEFAULT 0,
+    gpu REAL,
+    gpu_memory INTEGER,
     PRIMARY KEY (deployment, resolution, time)
 ) WITHOUT ROWID;
 """
@@ -94,7 +105,7 @@ def open_registry(path: Path) -> Connection:
         # Autocommit: every write below is one statement, or says BEGIN itself through `with connection`.
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
     except sqlite3.Error as error:
-        raise _unreadable(path, error) from error
+        raise explain_failure(path, error) from error
     try:
         _use_write_ahead_log(connection, path)
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -102,7 +113,7 @@ def open_registry(path: Path) -> Connection:
         _create_tables(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise _unreadable(path, error) from error
+        raise explain_failure(path, error) from error
     except TargetError:
         connection.close()
         raise
@@ -119,14 +130,13 @@ def _use_write_ahead_log(connection: Connection, path: Path) -> None:
 
 def _create_tables(connection: Connection, path: Path) -> None:
     found = _schema_of(connection)
-    if found == 0:
+    if found < SCHEMA:
         # Two processes may come here at once: the second waits for the write lock and then finds the tables.
         with closing(connection.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
-            if _schema_of(connection) == 0:
-                for statement in _TABLES.split(";\n"):
-                    cursor.execute(statement)
-                cursor.execute(f"PRAGMA user_version = {SCHEMA}")
+            for statement in _list_changes(_schema_of(connection)):
+                cursor.execute(statement)
+            cursor.execute(f"PRAGMA user_version = {SCHEMA}")
             cursor.execute("COMMIT")
     elif found != SCHEMA:
         raise TargetError(
@@ -136,17 +146,39 @@ def _create_tables(connection: Connection, path: Path) -> None:
         )
 
 
+def _list_changes(found: int) -> list[str]:
+    """Give the statements that make the present schema of another one, or of an empty file."""
+    if found == 0:
+        return _TABLES.split(";\n")
+    return [statement for number in range(found + 1, SCHEMA + 1) for statement in _SINCE[number]]
+
+
 def _schema_of(connection: Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> TargetError:
-    if "locked" in str(error):
-        return TargetError(f"the registry of deployments is in use: {error}", where=str(path),
+def explain_failure(path: Path, error: sqlite3.Error) -> TargetError:
+    """Say why the registry at `path` cannot be used: only a file that is damaged is called so."""
+    text = str(error)
+    if "full" in text or not _has_room(path):
+        return DiskFull("the disk is full, so the registry of deployments cannot be used", where=str(path),
+                        advice="free some space, then try again; nothing is lost, and what was live still is")
+    if "locked" in text or "busy" in text:
+        return TargetError(f"the registry of deployments is in use: {text}", where=str(path),
                            advice="another process has been writing for long; try again in a moment")
+    if "malformed" not in text and "not a database" not in text:
+        return TargetError(f"the registry of deployments cannot be used: {text}", where=str(path),
+                           advice="look whether this user may write that file and its folder, then try again")
     return TargetError(
-        f"the registry of deployments cannot be read: {error}",
+        f"the registry of deployments cannot be read: {text}",
         where=str(path),
         advice=f"it is left as it is. Restore it from a backup, or move it away (mv '{path}' '{path}.damaged') to "
                "begin anew; bundles and running services are not in it and stay",
     )
+
+
+def _has_room(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free >= ROOM
+    except OSError:
+        return True

@@ -23,7 +23,9 @@ class Resolution:
 RESOLUTIONS = (Resolution(1, 15 * 60), Resolution(60, 24 * 3600), Resolution(900, 31 * 24 * 3600))
 """From the finest to the coarsest."""
 
-_COLUMNS = "time, seconds, requests, errors, latency, in_flight, workers, cpu, memory"
+_COLUMNS = ("time, seconds, requests, errors, latency, in_flight, workers, cpu, memory, batches, batched, gpu,"
+            " gpu_memory")
+_PLACES = ", ".join("?" * (len(_COLUMNS.split(",")) + 2))
 
 
 def add_sample(connection: Connection, deployment: str, sample: Sample) -> None:
@@ -39,10 +41,13 @@ def list_samples(connection: Connection, deployment: str, since: float, resoluti
         (deployment, resolution, since),
     )
     return [
-        Sample(time, seconds, requests, errors, {float(bound): count for bound, count in json.loads(latency).items()},
-               in_flight, workers, cpu, memory)
-        for time, seconds, requests, errors, latency, in_flight, workers, cpu, memory in rows
+        Sample(time, seconds, requests, errors, _read_latency(latency), *others)
+        for time, seconds, requests, errors, latency, *others in rows
     ]
+
+
+def _read_latency(text: str) -> dict[float, int]:
+    return {float(bound): count for bound, count in json.loads(text).items()} if text != "{}" else {}
 
 
 def roll_up(connection: Connection, deployment: str, now: float) -> None:
@@ -79,7 +84,8 @@ def _end_at(sample: Sample, time: float) -> Sample:
 def _write(connection: Connection, deployment: str, resolution: Resolution, sample: Sample) -> None:
     latency = json.dumps({str(bound): count for bound, count in sample.latency.items()})
     connection.execute(
-        f"INSERT OR REPLACE INTO samples (deployment, resolution, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
+        f"INSERT OR REPLACE INTO samples (deployment, resolution, {_COLUMNS}) VALUES ({_PLACES})",  # noqa: S608 - a constant
         (deployment, resolution.seconds, sample.time, sample.seconds, sample.requests, sample.errors, latency,
-         sample.in_flight, sample.workers, sample.cpu, sample.memory),
+         sample.in_flight, sample.workers, sample.cpu, sample.memory, sample.batches, sample.batched, sample.gpu,
+         sample.gpu_memory),
     )

@@ -6,7 +6,8 @@ import errno
 import sqlite3
 from typing import Any
 
-from jupyter_deploy.errors import DeployError, TargetError, UsageError
+from jupyter_deploy.errors import DeployError, DiskFull, TargetError, UsageError
+from jupyter_deploy.registry import explain_failure, registry_path
 
 
 class UnknownEndpoint(TargetError):
@@ -20,8 +21,7 @@ def describe_error(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return 507, _body("DiskFull", "the disk is full", str(error.filename or "") or None, "free some space")
     if isinstance(error, sqlite3.Error):
-        return 507, _body("RegistryError", f"the registry of deployments cannot be used: {error}", None,
-                          "look whether the disk is full or Jupyter's data folder cannot be written")
+        return describe_error(explain_failure(registry_path(), error))
     return 500, _body(type(error).__name__, str(error) or "the server failed", None,
                       "the Jupyter server's log has the traceback")
 
@@ -29,6 +29,8 @@ def describe_error(error: BaseException) -> tuple[int, dict[str, Any]]:
 def _status_of(error: DeployError) -> int:
     if isinstance(error, UnknownEndpoint):
         return 404
+    if isinstance(error, DiskFull):
+        return 507
     return 400 if isinstance(error, UsageError) else 409
 
 

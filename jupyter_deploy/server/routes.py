@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,8 @@ from jupyter_deploy.server import calls, views
 from jupyter_deploy.server.refusal import describe_error
 
 NAMESPACE = "nbdeploy"
+LARGE = 2000
+"""Bytes from which on an answer is compressed."""
 RESOURCE = "nbdeploy:endpoints"
 """What an authorizer is asked for: `read` to look, `write` to roll back, stop, start and delete, `execute` to call."""
 
@@ -28,16 +32,23 @@ class DeployHandler(APIHandler):
 
     async def answer(self, view: Callable[..., Any], *args: Any) -> None:
         """Call a view in a thread and write what it gives."""
-        value = await asyncio.to_thread(view, *args)
-        self.finish(json.dumps(value))
+        body = await asyncio.to_thread(lambda: json.dumps(view(*args), separators=(",", ":")).encode())
+        if len(body) > LARGE and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.set_header("Vary", "Accept-Encoding")
+            body = gzip.compress(body, 1)
+        self.finish(body)
 
     def read_number(self, name: str, default: float) -> float:
         """Read a number from the query."""
         text = self.get_query_argument(name, str(default))
         try:
-            return float(text)
+            number = float(text)
         except ValueError as error:
             raise UsageError(f"wanted a number, found {text!r}", where=name) from error
+        if not math.isfinite(number):
+            raise UsageError(f"wanted a number, found {text!r}", where=name)
+        return number
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error in the one shape (an `HTTPError` keeps its status)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -19,21 +20,23 @@ from jupyter_deploy.registry import (
     find_deployment,
     find_version,
     list_deployments,
+    list_samples,
     open_registry,
     registry_path,
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.runtime.types import parameters_schema
+from jupyter_deploy.server.board import Board, Failures
 from jupyter_deploy.server.refusal import UnknownEndpoint
-from jupyter_deploy.targets.deployments import find_target_of, find_targets
+from jupyter_deploy.targets.deployments import find_target_of
 from jupyter_deploy.targets.target import check_name, list_targets
-from jupyter_deploy.watch import describe_status, read_samples, snapshot
+from jupyter_deploy.watch import describe_status, read_tail
 
-WINDOW = 300
-"""Seconds that the list's figures look back on."""
-POINTS = 60
-"""Points of a spark line."""
-LOCAL = "local"
+FIELDS = ("time", "seconds", "requests", "errors", "rate", "p50", "p95", "p99", "in_flight", "workers", "cpu", "memory",
+          "batch", "gpu", "gpu_memory")
+"""What a row of samples holds."""
+_BOARD = Board()
+_FAILURES = Failures()
 
 
 def describe_server() -> dict[str, Any]:
@@ -43,49 +46,39 @@ def describe_server() -> dict[str, Any]:
 
 def list_endpoints() -> list[dict[str, Any]]:
     """Give every endpoint of this machine with its figures of the last minutes."""
-    now = time.time()
-    statuses = [status for target in find_targets(None) for status in target.status()]
-    with closing(open_registry(registry_path())) as registry:
-        samples = {one.name: read_samples(registry, one.name, now - WINDOW, 1) for one in statuses}
-    return [{**_summary(describe_status(one)), **_figures(samples[one.name], now)} for one in statuses]
-
-
-def _summary(status: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in status.items() if key not in ("versions", "events")}
-
-
-def _figures(samples: Sequence[Sample], now: float) -> dict[str, Any]:
-    recent = [sample for sample in samples if sample.time > now - 10]
-    total = combine_samples(samples) if samples else None
-    return {
-        "rate": sum(sample.requests for sample in recent) / 10,
-        "p95": total.quantile(0.95) if total else None,
-        "requests": total.requests if total else 0,
-        "errors": total.errors if total else 0,
-        "spark": spark(samples, now),
-    }
-
-
-def spark(samples: Sequence[Sample], now: float) -> list[float]:
-    """Give the requests a second in `POINTS` equal stretches of the window, the oldest first."""
-    width = WINDOW / POINTS
-    counts = [0.0] * POINTS
-    for sample in samples:
-        first = max(0, int((sample.time - sample.seconds - now + WINDOW) // width))
-        last = min(POINTS - 1, int((sample.time - now + WINDOW) // width))
-        if sample.requests and first <= last:
-            for index in range(first, last + 1):
-                counts[index] += sample.requests / (last - first + 1)
-    return [round(count / width, 3) for count in counts]
+    return _BOARD.describe()
 
 
 def show_endpoint(name: str, since: float, resolution: int) -> dict[str, Any]:
-    """Give one endpoint with its samples after `since`, its versions, events and failures."""
+    """Give one endpoint with its samples after `since`, its versions, events and failures.
+
+    Samples up to `settled` stay as they are. Later ones are not yet rolled up to the resolution: they are summed up to
+    its width, and told anew the next time.
+    """
     if resolution not in (1, 60, 900):
         raise UsageError(f"wanted a resolution of 1, 60 or 900 seconds, found {resolution}", where="resolution")
     record = find_record(name)
-    shown = snapshot(find_target_of(name, None), name, since, resolution=resolution).describe()
-    return {**shown, "guarded": record.api_key_digest is not None}
+    target = find_target_of(name, None)
+    (status,) = target.status(name)
+    with closing(open_registry(registry_path())) as registry:
+        samples = list_samples(registry, name, since, resolution)
+        settled = samples[-1].time if samples else since
+        tail = read_tail(registry, name, settled, resolution)
+        failures = [asdict(failure) for failure in _FAILURES.read(registry, target, name)]
+    rows = [_describe_row(one) for one in [*samples, *_widen(tail, resolution)]]
+    return {"name": name, "time": time.time(), "status": describe_status(status), "fields": FIELDS, "rows": rows,
+            "settled": settled, "failures": failures, "guarded": record.api_key_digest is not None}
+
+
+def _widen(samples: Sequence[Sample], width: int) -> list[Sample]:
+    """Sum samples up to a width; the last sum is shorter, as its time is not over."""
+    grouped = itertools.groupby(samples, lambda sample: -(-sample.time // width))
+    return [combine_samples(list(group)) for _, group in grouped]
+
+
+def _describe_row(sample: Sample) -> list[float | None]:
+    figures = sample.describe()
+    return [None if (value := figures[key]) is None else round(value, 5) for key in FIELDS]
 
 
 def list_entries(name: str) -> dict[str, Any]:
@@ -110,6 +103,7 @@ def act(name: str, action: str, version: str | None) -> dict[str, Any]:
     """Roll back, stop, start or delete, and give the endpoint as it is then."""
     find_record(name)
     target = find_target_of(name, None)
+    _BOARD.refresh()
     match action:
         case "rollback":
             done = asdict(target.rollback(name, version))

@@ -7,6 +7,7 @@ from typing import Any
 
 from jupyter_deploy.errors import TargetError
 from jupyter_deploy.registry import (
+    Connection,
     Record,
     find_deployment,
     list_deployments,
@@ -34,8 +35,13 @@ def find_records(target: str, name: str | None) -> list[Record]:
 def read_history(name: str) -> tuple[tuple[Version, ...], tuple[dict[str, Any], ...]]:
     """Give the versions of a deployment, the newest first, and its events, the oldest first, as a status has them."""
     with closing(open_registry(registry_path())) as registry:
-        versions = list_versions(registry, name)
-        events = list_events(registry, name)
+        return list_history(registry, name)
+
+
+def list_history(registry: Connection, name: str) -> tuple[tuple[Version, ...], tuple[dict[str, Any], ...]]:
+    """Give what `read_history` gives, out of a registry that is open."""
+    versions = list_versions(registry, name)
+    events = list_events(registry, name)
     return (tuple(Version(item.version, item.number, item.deployed_at, item.bundle, item.notebook, item.proof)
                   for item in versions),
             tuple({"time": event.time, "kind": event.kind, "text": event.text} for event in events))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -163,12 +165,29 @@ def _suggest_name(name: str) -> str:
 
 def list_targets() -> tuple[str, ...]:
     """Name the targets that are installed."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return tuple(sorted({point.name for point in _find_points()}))
+
+
+def _find_points() -> EntryPoints:
+    """Find the entry points; all metadata is read for that, so only when a folder with packages has changed."""
+    return _read_points(tuple((folder, _changed_at(folder)) for folder in sys.path))
+
+
+@functools.lru_cache(1)
+def _read_points(_folders: tuple[tuple[str, int], ...]) -> EntryPoints:
+    return entry_points(group=GROUP)
+
+
+def _changed_at(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def find_target(name: str) -> Target:
     """Give the target called `name` (`UsageError`, with a near match, when there is none)."""
-    for point in entry_points(group=GROUP):
+    for point in _find_points():
         if point.name == name:
             try:
                 return cast("Target", point.load()())

@@ -126,9 +126,9 @@ class Feed:
 
     def _do(self, op: str, version: str | None) -> str:
         if op == "rollback":
-            return f"version {self._target.rollback(self.name, version).version} is live"
+            return f"Version {self._target.rollback(self.name, version).version} is live."
         if op == "stop":
             self._target.stop(self.name)
-            return f"{self.name} is stopped"
+            return f"{self.name} is stopped."
         self._target.start(self.name)
-        return f"{self.name} is live again"
+        return f"{self.name} is live again."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ from jupyter_deploy.endpoint import curl_line
 from jupyter_deploy.metrics import Sample
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.target import Status
-from jupyter_deploy.watch import Failure, Snapshot, describe_status
+from jupyter_deploy.watch import Failure, Snapshot, Window, describe_status
 
 Message = dict[str, Any]
 
 WINDOW = 300.0
 """Seconds of samples in the view of the last minutes."""
-FIELDS = ("time", "seconds", "requests", "errors", "rate", "p50", "p95", "p99", "in_flight", "workers", "cpu", "memory")
+FIELDS = ("time", "seconds", "requests", "errors", "rate", "p50", "p95", "p99", "in_flight", "workers", "cpu", "memory",
+          "batch", "gpu", "gpu_memory")
 """What a row of samples holds."""
 
 
@@ -29,7 +29,7 @@ class Teller:
 
     def forget(self) -> None:
         """Tell everything the next time."""
-        self._window = Window()
+        self._window = Window(WINDOW)
         self._status: Status | None = None
         self._failures: tuple[Failure, ...] | None = None
 
@@ -45,7 +45,7 @@ class Teller:
         if whole:
             news |= {"whole": True, "window": WINDOW, "fields": FIELDS}
         if seen.samples or whole:
-            self._window.move(seen)
+            self._window.move(seen.samples, seen.time)
             total = self._window.total
             news |= {"samples": [describe_row(one) for one in seen.samples], "total": total and total.describe()}
         if seen.status != self._status:
@@ -55,47 +55,6 @@ class Teller:
             self._failures = seen.failures
             news["failures"] = [vars(failure) for failure in seen.failures]
         return news
-
-
-class Window:
-    """The samples of the last minutes and their sum, which grows and shrinks by one sample at a time.
-
-    Adding up five minutes of histograms every second would be most of what a panel costs.
-    """
-
-    def __init__(self) -> None:
-        self._samples: deque[Sample] = deque()
-        self._latency: dict[float, int] = {}
-
-    @property
-    def end(self) -> float | None:
-        """The time of the last sample."""
-        return self._samples[-1].time if self._samples else None
-
-    def move(self, seen: Snapshot) -> None:
-        """Take the new samples in and let the old ones go."""
-        for sample in seen.samples:
-            self._samples.append(sample)
-            self._count(sample, 1)
-        while self._samples and self._samples[0].time <= seen.time - WINDOW:
-            self._count(self._samples.popleft(), -1)
-
-    def _count(self, sample: Sample, sign: int) -> None:
-        for bound, count in sample.latency.items():
-            self._latency[bound] = self._latency.get(bound, 0) + sign * count
-
-    @property
-    def total(self) -> Sample | None:
-        """All samples as one, as `combine_samples` makes it."""
-        if not self._samples:
-            return None
-        held = self._samples
-        return Sample(
-            held[-1].time, sum(one.seconds for one in held), sum(one.requests for one in held),
-            sum(one.errors for one in held), {bound: count for bound, count in self._latency.items() if count},
-            max(one.in_flight for one in held), max(one.workers for one in held), sum(one.cpu for one in held),
-            max(one.memory for one in held),
-        )
 
 
 def describe_row(sample: Sample) -> list[float | None]:

@@ -52,9 +52,10 @@ function formatSeconds(value) {
 }
 
 const formatShare = (value) => (isNumber(value) ? `${(value * 100).toFixed(value > 0 && value < 0.0995 ? 1 : 0)} %` : "–");
+const formatMean = (value) => (isNumber(value) ? value.toFixed(1) : "–");
 const formatMemory = (value) => {
   if (!isNumber(value)) return "–";
-  return value >= 2 ** 30 ? `${(value / 2 ** 30).toFixed(1)} GB` : `${Math.round(value / 2 ** 20)} MB`;
+  return value >= 1e9 ? `${(value / 1e9).toFixed(1)} GB` : `${Math.round(value / 1e6)} MB`;
 };
 const formatTime = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 const formatMoment = (seconds) =>
@@ -128,13 +129,13 @@ function writeCurl({ url, curl }, passage) {
 
 /* ---------------------------------------------------------------- charts */
 
-/* A tile: `now` and `note` write its figures. Where no sample is, nothing happened (`flow`), or it is as it was (`holds`). */
+/* A tile: `now` and `note` write its figures; one with `shown` is there only where it has something to say. Where no sample is, nothing happened (`flow`), or it is as it was (`holds`). */
 const TILES = [
   { title: "Requests/s", series: ["rate"], flow: true, least: 1, format: formatRate,
     now: ({ last }) => formatRate(last ? last.rate : 0), note: ({ total }) => plural(total?.requests ?? 0, "request") },
   { title: "Latency", series: ["p99", "p95", "p50"], least: 0.001, format: formatSeconds,
-    now: ({ total }) => formatSeconds(total?.p95), unit: "p95",
-    note: ({ total }) => `p50 ${formatSeconds(total?.p50)} · p99 ${formatSeconds(total?.p99)}` },
+    now: ({ total }) => formatSeconds(total?.p95), unit: ({ total }) => (isNumber(total?.p95) ? "p95" : ""),
+    note: ({ total }) => (isNumber(total?.p95) ? `p50 ${formatSeconds(total.p50)} · p99 ${formatSeconds(total.p99)}` : "no requests") },
   { title: "Errors", series: ["errors"], flow: true, least: 1, format: formatCount, tone: "error",
     now: ({ total }) => formatCount(total?.errors ?? 0),
     note: ({ total }) => (total?.requests ? `${formatShare(total.errors / total.requests)} of requests` : "no requests") },
@@ -146,6 +147,14 @@ const TILES = [
   { title: "Memory", series: ["memory"], holds: true, least: 2 ** 24, format: formatMemory,
     now: ({ latest, state }) => formatMemory(state === "stopped" ? undefined : latest?.memory),
     note: ({ total }) => `peak ${formatMemory(total?.memory)}` },
+  { title: "Batch size", series: ["batch"], least: 2, format: formatMean, shown: (rows) => rows.some((row) => row.batch > 1),
+    now: ({ last }) => formatMean(last?.batch), note: ({ total }) => `mean ${formatMean(total?.batch)}` },
+  { title: "GPU", series: ["gpu"], least: 1, format: formatShare, shown: (rows) => rows.some((row) => isNumber(row.gpu)),
+    now: ({ last }) => formatShare(last?.gpu), note: ({ total }) => `mean ${formatShare(total?.gpu)}` },
+  { title: "GPU memory", series: ["gpu_memory"], holds: true, least: 1e9, format: formatMemory,
+    shown: (rows) => rows.some((row) => isNumber(row.gpu_memory)),
+    now: ({ latest, state }) => formatMemory(state === "stopped" ? undefined : latest?.gpu_memory),
+    note: ({ total }) => `peak ${formatMemory(total?.gpu_memory)}` },
 ];
 
 class Tile {
@@ -157,12 +166,13 @@ class Tile {
     this.svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" },
       ...(spec.series.length === 1 ? [this.area] : []), ...this.paths, this.mark);
     this.figure = make("span", { class: "nbdeploy-figure" });
+    this.unit = make("span", { class: "nbdeploy-unit" });
     this.note = make("div", { class: "nbdeploy-note" });
     this.top = make("span", { class: "nbdeploy-top", "aria-hidden": "true" });
     this.node = make("div", { class: `nbdeploy-tile nbdeploy-tone-${spec.tone ?? "plain"}` },
       make("div", { class: "nbdeploy-title" }, spec.title, ...(spec.series.length > 1 ? [...spec.series].reverse().map((key) =>
         make("span", { class: `nbdeploy-key nbdeploy-key-${key}`, "aria-hidden": "true" }, key)) : [])),
-      make("div", {}, this.figure, ...(spec.unit ? [make("span", { class: "nbdeploy-unit" }, spec.unit)] : [])),
+      make("div", {}, this.figure, this.unit),
       make("div", { class: "nbdeploy-scale" }, this.note, this.top), make("div", { class: "nbdeploy-chart" }, this.svg));
     this.svg.addEventListener("pointermove", (event) => this.point(event));
     this.svg.addEventListener("pointerleave", () => this.point(null));
@@ -171,6 +181,10 @@ class Tile {
   draw(rows, context) {
     this.rows = rows;
     this.context = context;
+    this.node.hidden = !(this.spec.shown?.(rows) ?? true);
+    if (this.node.hidden) return;
+    const unit = this.spec.unit?.(context) ?? "";
+    setText(this.unit, unit);
     const values = rows.flatMap((row) => this.spec.series.map((key) => row[key])).filter(isNumber);
     const highest = values.reduce((one, other) => Math.max(one, other), 0);
     const ceiling = niceCeiling(highest, this.spec.least);
@@ -181,7 +195,7 @@ class Tile {
     this.node.classList.toggle("nbdeploy-raised", this.spec.tone === "error" && highest > 0);
     if (!this.pointed) setText(this.note, this.spec.note(context));
     this.svg.setAttribute("aria-label", `${this.spec.title}, ${SPOKEN[context.range]}: ${this.spec.now(context)} `
-      + `${this.spec.unit ?? "now"}, ${this.spec.note(context)}`);
+      + `${unit || "now"}, ${this.spec.note(context)}`);
   }
 
   /* A sample holds for the whole of its seconds; the path is broken where nothing is known. */
@@ -397,13 +411,11 @@ class View {
     this.copyUrl = copy("Copy URL", () => this.picture.status.url);
     this.copyCurl = copy("Copy curl", () => writeCurl(this.picture.status, this.passage));
     this.docs = make("a", { class: "nbdeploy-button", target: "_blank", rel: "noopener" }, "Open docs");
-    this.rollback = button("Roll back", () => this.confirm(
-      "Go back to the version before? The present one finishes what it has accepted.", "Roll back", { op: "rollback" }, this.rollback));
     this.stop = button("Stop", () => this.confirm(
       `Stop ${status.name}? Callers are refused until it is started again.`, "Stop it", { op: "stop" }, this.stop),
     { class: "nbdeploy-button nbdeploy-danger" });
     this.start = button("Start", () => this.act({ op: "start" }));
-    this.deeds = [this.rollback, this.stop, this.start];
+    this.deeds = [this.stop, this.start];
     this.usual = make("div", { class: "nbdeploy-buttons" }, this.copyUrl, this.copyCurl, this.docs,
       make("span", { class: "nbdeploy-space" }), ...this.deeds);
     this.bar.append(this.usual);
@@ -506,18 +518,20 @@ class View {
   }
 
   drawVersions(status) {
-    const before = status.versions.find((one) => !one.live);
+    const current = status.versions.find((one) => one.version === status.version);
     this.versions.replaceChildren(...status.versions.map((one) => {
       const proof = one.proof?.calls ? `${one.proof.equal}/${one.proof.calls} proven` : "unproven";
-      const back = button("Make live", () => this.confirm(`Make version ${one.number} live?`, "Make live",
+      const older = one.number < (current?.number ?? 0);
+      const label = older ? "Roll back" : "Make live";
+      const back = button(label, () => this.confirm(
+        `${older ? "Go back to" : "Make"} version ${one.number}${older ? "?" : " live?"} The present one finishes what it has accepted.`, label,
         { op: "rollback", version: one.version }, back), { class: "nbdeploy-button nbdeploy-small nbdeploy-deed",
-        "aria-label": `Make version ${one.number} live` });
+        "aria-label": older ? `Roll back to version ${one.number}` : `Make version ${one.number} live` });
       return make("li", one.live ? { class: "nbdeploy-live" } : {},
         make("span", { class: "nbdeploy-number" }, String(one.number)), make("code", {}, one.version),
         make("span", { class: "nbdeploy-quiet" }, `${formatMoment(one.deployed_at)} · ${proof}`),
-        one.live ? make("span", { class: "nbdeploy-badge" }, "live") : back);
+        one.live ? make("span", { class: "nbdeploy-badge" }, "live · 100 %") : status.state === "stopped" ? "" : back);
     }));
-    this.rollback.hidden = !before || status.state === "stopped";
     this.stop.hidden = status.state === "stopped";
     this.start.hidden = status.state !== "stopped";
     this.drawLinks(status);

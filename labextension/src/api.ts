@@ -2,6 +2,7 @@
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ISchema } from './form';
 
 export const NAMESPACE = 'nbdeploy';
@@ -52,6 +53,11 @@ export interface ISample {
   workers: number;
   cpu: number;
   memory: number;
+  /** Requests that were answered together, in the mean; null where nothing was batched. */
+  batch: number | null;
+  /** The share of the GPU's time that was used, and its memory; null where there is none. */
+  gpu: number | null;
+  gpu_memory: number | null;
 }
 
 export interface IFailure {
@@ -69,8 +75,19 @@ export interface IEndpoint {
   guarded: boolean;
   status: IStatus & { versions: IVersion[]; events: { time: number; kind: string; text: string }[] };
   samples: ISample[];
-  total: ISample | null;
+  /** Samples up to this time stay as they are; later ones are told anew. */
+  settled: number;
   failures: IFailure[];
+}
+
+/** An endpoint as it travels: each sample as a row. */
+interface ITold extends Omit<IEndpoint, 'samples'> {
+  fields: (keyof ISample)[];
+  rows: (number | null)[][];
+}
+
+function readRow(fields: (keyof ISample)[], row: (number | null)[]): ISample {
+  return Object.fromEntries(fields.map((field, index) => [field, row[index]])) as unknown as ISample;
 }
 
 export interface IGolden {
@@ -96,6 +113,8 @@ export interface ILogLine {
   traceback?: string;
 }
 
+export type Action = 'rollback' | 'stop' | 'start' | 'delete';
+
 export interface IAnswer {
   status: number;
   seconds: number;
@@ -114,9 +133,15 @@ export class ApiError extends Error {
   }
 }
 
+/** Milliseconds that the server may take to answer a question; what is done to an endpoint takes as long as it takes. */
+const PATIENCE_MS = 10_000;
+
 /** Calls the routes with the user's credentials. */
 export class Api {
-  constructor(private readonly settings: ServerConnection.ISettings) {}
+  constructor(
+    private readonly settings: ServerConnection.ISettings,
+    private readonly trans: TranslationBundle
+  ) {}
 
   server(): Promise<{ version: string; targets: string[] }> {
     return this.ask('server');
@@ -126,8 +151,9 @@ export class Api {
     return this.ask('endpoints');
   }
 
-  endpoint(name: string, since: number, resolution: number): Promise<IEndpoint> {
-    return this.ask(`${path(name)}?since=${since}&resolution=${resolution}`);
+  async endpoint(name: string, since: number, resolution: number): Promise<IEndpoint> {
+    const told = await this.ask<ITold>(`${path(name)}?since=${since}&resolution=${resolution}`);
+    return { ...told, samples: told.rows.map(row => readRow(told.fields, row)) };
   }
 
   entries(name: string): Promise<{ version: string; entries: IEntry[] }> {
@@ -138,7 +164,7 @@ export class Api {
     return this.ask(`${path(name)}/logs?lines=${lines}`);
   }
 
-  act(name: string, action: 'rollback' | 'stop' | 'start' | 'delete', version?: string): Promise<unknown> {
+  act(name: string, action: Action, version?: string): Promise<unknown> {
     return this.ask(`${path(name)}/${action}`, { version });
   }
 
@@ -160,19 +186,49 @@ export class Api {
     const response = await this.send(route, body);
     const answer = await readJson(response);
     if (!response.ok) {
-      throw refusal(response, answer);
+      throw this.refusal(response, answer);
     }
     return answer as T;
   }
 
   private async send(route: string, body?: unknown, headers?: Record<string, string>): Promise<Response> {
+    const { trans } = this;
     const url = URLExt.join(this.settings.baseUrl, NAMESPACE) + '/' + route;
-    const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers };
+    const patience = new AbortController();
+    const timer = body === undefined ? setTimeout(() => patience.abort(), PATIENCE_MS) : undefined;
+    const init: RequestInit = body === undefined ? { signal: patience.signal } : { method: 'POST', body: JSON.stringify(body), headers };
     try {
       return await ServerConnection.makeRequest(url, init, this.settings);
-    } catch (error) {
-      throw new ApiError(0, 'Unreachable', 'The Jupyter server does not answer.', 'Is it still running, and the network up?');
+    } catch {
+      throw patience.signal.aborted
+        ? new ApiError(
+            0,
+            'Slow',
+            trans.__('The Jupyter server has not answered for %1 seconds.', PATIENCE_MS / 1000),
+            trans.__('It may be busy or hang: look at its log, and restart it if it stays so. Endpoints go on without it.')
+          )
+        : new ApiError(
+            0,
+            'Unreachable',
+            trans.__('The Jupyter server does not answer.'),
+            trans.__('Look whether it is still running and the network up. Endpoints go on without it.')
+          );
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  private refusal(response: Response, answer: unknown): ApiError {
+    const { trans } = this;
+    const told = (answer as { error?: { type: string; message: string; where?: string; advice?: string } } | null)?.error;
+    if (told) {
+      const message = told.where ? `${told.message} (${told.where})` : told.message;
+      return new ApiError(response.status, told.type, message, told.advice ?? null);
+    }
+    if (response.status === 404) {
+      return new ApiError(404, 'NoServerExtension', trans.__('The server extension of nbdeploy is not running.'));
+    }
+    return new ApiError(response.status, 'HTTPError', trans.__('The Jupyter server answered %1.', response.status));
   }
 }
 
@@ -187,16 +243,4 @@ async function readJson(response: Response): Promise<unknown> {
   } catch {
     return text;
   }
-}
-
-function refusal(response: Response, answer: unknown): ApiError {
-  const told = (answer as { error?: { type: string; message: string; where?: string; advice?: string } } | null)?.error;
-  if (told) {
-    const message = told.where ? `${told.message} (${told.where})` : told.message;
-    return new ApiError(response.status, told.type, message, told.advice ?? null);
-  }
-  if (response.status === 404) {
-    return new ApiError(404, 'NoServerExtension', 'The server extension of nbdeploy is not running.', null);
-  }
-  return new ApiError(response.status, 'HTTPError', `The Jupyter server answered ${response.status}.`, null);
 }

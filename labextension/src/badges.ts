@@ -9,11 +9,24 @@ const BADGE = 'jp-Deploy-badge';
 
 /** Keep the marks of the notebook in front as the model says. */
 export function showBadges(model: NotebookModel, trans: TranslationBundle): void {
-  model.changed.connect(() => {
+  const followed = new WeakSet<Cell>();
+  let asked = 0;
+  const soon = () => {
+    cancelAnimationFrame(asked);
+    asked = requestAnimationFrame(draw);
+  };
+  const draw = () => {
     for (const { cell, role, captured, stale } of model.cells()) {
       mark(cell, role, captured, stale, trans);
+      if (!followed.has(cell)) {
+        followed.add(cell);
+        // A long notebook makes what is in a cell only when the cell comes into view.
+        cell.inViewportChanged.connect(soon);
+        void cell.ready.then(soon, () => undefined);
+      }
     }
-  });
+  };
+  model.changed.connect(draw);
 }
 
 function mark(cell: Cell, role: string | null, captured: string[] | null, stale: boolean, trans: TranslationBundle): void {

@@ -3,21 +3,37 @@
 import { Poll } from '@lumino/polling';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
-import { Api, ApiError, type IEndpoint, type IListed } from './api';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Api, ApiError, type Action, type IEndpoint, type IListed } from './api';
 import { VERSION } from './version';
 
 /** A stretch of time that the charts show. */
 export interface IWindow {
-  label: string;
   seconds: number;
   resolution: 1 | 60 | 900;
 }
 
 export const WINDOWS: IWindow[] = [
-  { label: '5 min', seconds: 300, resolution: 1 },
-  { label: '1 day', seconds: 86400, resolution: 60 },
-  { label: '1 month', seconds: 31 * 86400, resolution: 900 }
+  { seconds: 300, resolution: 1 },
+  { seconds: 86400, resolution: 60 },
+  { seconds: 31 * 86400, resolution: 900 }
 ];
+
+/** Name a stretch of time. */
+export function nameWindow(window: IWindow, trans: TranslationBundle): string {
+  return { 1: trans.__('5 min'), 60: trans.__('1 day'), 900: trans.__('1 month') }[window.resolution];
+}
+
+/** How something that was done to an endpoint ended. */
+export interface IOutcome {
+  name: string;
+  message: string;
+  advice: string | null;
+  failed: boolean;
+}
+
+/** Milliseconds that a success is told. */
+const TOLD_MS = 8000;
 
 /** What the panel shows of the endpoints. */
 export class EndpointsModel implements IDisposable {
@@ -49,6 +65,11 @@ export class EndpointsModel implements IDisposable {
   opened: string | null = null;
   shown: IEndpoint | null = null;
   window: IWindow = WINDOWS[0];
+  /** When what is shown was read: seconds since 1970. */
+  read: number | null = null;
+  /** Something is being done to an endpoint. */
+  acting = false;
+  outcome: IOutcome | null = null;
 
   /** Look or stop looking: the poll runs only while the panel can be seen. */
   set watched(watched: boolean) {
@@ -66,6 +87,7 @@ export class EndpointsModel implements IDisposable {
   open(name: string | null): void {
     this.opened = name;
     this.shown = null;
+    this.outcome = null;
     this._changed.emit();
     this.refresh();
   }
@@ -75,6 +97,42 @@ export class EndpointsModel implements IDisposable {
     this.shown = null;
     this._changed.emit();
     this.refresh();
+  }
+
+  /** Do something to an endpoint, and keep how it ended; true when it succeeded. */
+  async act(name: string, action: Action, done: string, version?: string): Promise<boolean> {
+    this.acting = true;
+    this.outcome = null;
+    this._changed.emit();
+    try {
+      await this.api.act(name, action, version);
+      if (action === 'delete' && this.opened === name) {
+        this.opened = this.shown = null;
+        this.endpoints = this.endpoints?.filter(one => one.name !== name) ?? null;
+      }
+      this._tell({ name, message: done, advice: null, failed: false });
+      return true;
+    } catch (error) {
+      const advice = error instanceof ApiError ? error.advice : null;
+      this._tell({ name, message: (error as Error).message, advice, failed: true });
+      return false;
+    } finally {
+      this.acting = false;
+      this._changed.emit();
+      this.refresh();
+    }
+  }
+
+  private _tell(outcome: IOutcome): void {
+    this.outcome = outcome;
+    if (!outcome.failed) {
+      setTimeout(() => {
+        if (this.outcome === outcome) {
+          this.outcome = null;
+          this._changed.emit();
+        }
+      }, TOLD_MS);
+    }
   }
 
   refresh(): void {
@@ -101,11 +159,16 @@ export class EndpointsModel implements IDisposable {
         await this._refreshOpened(this.opened);
       }
       this.trouble = null;
+      this.read = Date.now() / 1000;
     } catch (error) {
       this.trouble = error instanceof ApiError ? error : new ApiError(0, 'Error', String(error));
       this._greeted = false;
-      if (this.trouble.kind === 'UnknownEndpoint') {
-        this.opened = null;
+      if (this.trouble.kind === 'UnknownEndpoint' && this.opened !== null) {
+        // It was deleted, here or elsewhere, while it was asked for: the list says what there is.
+        this.opened = this.shown = this.trouble = null;
+        this.endpoints = null;
+        setTimeout(() => this.refresh());
+        return;
       }
       throw error; // the poll backs off
     } finally {
@@ -124,11 +187,9 @@ export class EndpointsModel implements IDisposable {
   private async _refreshOpened(name: string): Promise<void> {
     const window = this.window;
     const start = Date.now() / 1000 - window.seconds;
-    const known = this.shown?.samples.filter(sample => sample.time > start) ?? [];
-    // At the coarser widths the end is made of finer samples, which are rolled up later: those are asked for anew.
-    const kept = window.resolution === 1 ? known : [];
-    const since = kept.length ? kept[kept.length - 1].time : start;
-    const shown = await this.api.endpoint(name, since, window.resolution);
+    const settled = this.shown?.settled ?? 0;
+    const kept = this.shown?.samples.filter(sample => sample.time > start && sample.time <= settled) ?? [];
+    const shown = await this.api.endpoint(name, Math.max(start, settled), window.resolution);
     if (this.opened === name && this.window === window) {
       this.shown = { ...shown, samples: [...kept, ...shown.samples] };
     }

@@ -1,5 +1,7 @@
 /** A form for the arguments of an entry, from their JSON schema. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 export interface ISchema {
   type?: string | string[];
   enum?: unknown[];
@@ -61,29 +63,33 @@ export function writeValue(field: IField, value: unknown): string {
 }
 
 /** Make the request from what the fields show; throws a sentence that names the field that does not fit. */
-export function readRequest(fields: IField[], texts: Record<string, string>): Record<string, unknown> {
+export function readRequest(fields: IField[], texts: Record<string, string>, trans: TranslationBundle): Record<string, unknown> {
   const request: Record<string, unknown> = {};
   for (const field of fields) {
     const text = texts[field.name] ?? '';
     if (text.trim() === '' && !(field.required && field.input === 'text')) {
       if (field.required) {
-        throw new Error(`${field.name}: wanted a value, found nothing`);
+        throw new Error(trans.__('%1: wanted a value, found nothing.', field.name));
       }
       continue;
     }
-    request[field.name] = field.input === 'text' ? text : parse(field, text);
+    request[field.name] = field.input === 'text' ? text : parse(field, text, trans);
   }
   return request;
 }
 
-function parse(field: IField, text: string): unknown {
+function parse(field: IField, text: string, trans: TranslationBundle): unknown {
   if (field.input === 'number' && /^-?Infinity$/.test(text.trim())) {
     return text.trim(); // as JSON has no such number, it travels as text
   }
   try {
     return JSON.parse(text);
   } catch {
-    const wanted = field.input === 'number' ? 'a number' : 'JSON';
-    throw new Error(`${field.name}: wanted ${wanted}, found ${text.length > 40 ? text.slice(0, 40) + '…' : text}`);
+    const found = text.length > 40 ? text.slice(0, 40) + '…' : text;
+    throw new Error(
+      field.input === 'number'
+        ? trans.__('%1: wanted a number, found %2', field.name, found)
+        : trans.__('%1: wanted JSON, found %2', field.name, found)
+    );
   }
 }

@@ -25,7 +25,7 @@ const notebook: JupyterFrontEndPlugin<NotebookModel> = {
   provides: INotebookModel,
   activate: (app, tracker: INotebookTracker, translator: ITranslator | null, palette: ICommandPalette | null) => {
     const trans = (translator ?? nullTranslator).load('nbdeploy');
-    const model = new NotebookModel(tracker);
+    const model = new NotebookModel(tracker, trans);
     showBadges(model, trans);
     keepOutputs(tracker);
     addNotebookCommands(app, model, palette, trans);
@@ -47,7 +47,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null
   ) => {
     const trans = (translator ?? nullTranslator).load('nbdeploy');
-    const endpoints = new EndpointsModel(new Api(app.serviceManager.serverSettings), 2000);
+    const endpoints = new EndpointsModel(new Api(app.serviceManager.serverSettings, trans), 2000);
     const widget = new DeployPanel(endpoints, model, trans);
     app.shell.add(widget, 'right', { rank: 400, type: 'Deploy' });
     restorer?.add(widget, widget.id);

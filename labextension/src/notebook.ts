@@ -5,6 +5,7 @@ import { NotebookActions, type INotebookTracker, type NotebookPanel } from '@jup
 import type { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
 import { Signal, type ISignal } from '@lumino/signaling';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { ask, findObstacle, problem, type IContents, type IProblem, type IReleased, type IStage } from './kernel';
 import { readRole, writeRole, type Role } from './roles';
 
@@ -63,18 +64,25 @@ export interface IKnown {
   /** The last dry run was quick enough to be repeated by itself. */
   quick: boolean;
   busy: 'preview' | 'deploy' | null;
-  /** The kernel has other work to finish before ours begins. */
-  waiting: boolean;
+  /** Ours has not begun: the kernel has other work to finish, or says nothing. */
+  waiting: 'busy' | 'silent' | null;
+  /** Withdraws what was asked of the kernel, or interrupts it once it has begun. */
+  request: AbortController | null;
   stages: IStage[];
   released: IReleased | null;
 }
 
 /** Seconds that a dry run may take to be repeated by itself: it makes the golden calls again. */
 const QUICK = 1;
+/** Milliseconds after which a kernel that has not begun is called silent. */
+const SILENT_MS = 2500;
 
 /** Follows the current notebook. */
 export class NotebookModel implements IDisposable {
-  constructor(private readonly tracker: INotebookTracker) {
+  constructor(
+    private readonly tracker: INotebookTracker,
+    private readonly trans: TranslationBundle
+  ) {
     this._soon = new Debouncer(() => this._repeat(), 800);
     this._typed = new Debouncer(() => this._emit(), 300);
     tracker.currentChanged.connect(this._onCurrent, this);
@@ -110,7 +118,8 @@ export class NotebookModel implements IDisposable {
         outdated: false,
         quick: false,
         busy: null,
-        waiting: false,
+        waiting: null,
+        request: null,
         stages: [],
         released: null
       };
@@ -122,6 +131,7 @@ export class NotebookModel implements IDisposable {
   setOptions(options: IOptions): void {
     if (this.known) {
       this.known.options = options;
+      this.known.outdated = this.known.contents !== null;
       this._changed.emit();
     }
   }
@@ -168,9 +178,9 @@ export class NotebookModel implements IDisposable {
     }
   }
 
-  /** Stop what the kernel does for us. */
-  async cancel(): Promise<void> {
-    await this.panel?.sessionContext.session?.kernel?.interrupt();
+  /** Withdraw what was asked of the kernel; what it has begun for us is interrupted, never a cell of the user's. */
+  cancel(): void {
+    this.known?.request?.abort();
   }
 
   get isDisposed(): boolean {
@@ -187,64 +197,104 @@ export class NotebookModel implements IDisposable {
 
   private async _ask(panel: NotebookPanel, what: 'preview' | 'deploy'): Promise<void> {
     const known = this.of(panel);
-    Object.assign(known, { busy: what, problem: null, waiting: false });
-    if (what === 'deploy') {
-      Object.assign(known, { stages: [], released: null });
-    }
+    const request = new AbortController();
+    Object.assign(known, { busy: what, problem: null, waiting: null, request, stages: [], released: null });
     this._changed.emit();
     try {
-      known.problem = (await findObstacle(panel.sessionContext)) ?? (await this._save(panel)) ?? (await this._run(panel, what));
+      known.problem =
+        (await findObstacle(panel.sessionContext, this.trans)) ??
+        (await this._save(panel)) ??
+        (await this._run(panel, what, request.signal));
     } finally {
-      Object.assign(known, { busy: null, waiting: false });
+      Object.assign(known, { busy: null, waiting: null, request: null });
       this._changed.emit();
     }
   }
 
   /** The kernel reads tags and edits from the file, so what is on the screen goes there first. */
   private async _save(panel: NotebookPanel): Promise<IProblem | null> {
+    const { trans } = this;
     if (!panel.context.model.dirty) {
       return null;
     }
     if (panel.context.model.readOnly || panel.context.contentsModel?.writable === false) {
-      return problem('Unsaved', 'The notebook has changes that cannot be saved: the file is read-only.', 'Save a copy of it under another name, and deploy that.');
+      return problem(
+        'Unsaved',
+        trans.__('The notebook has changes that cannot be saved: the file is read-only.'),
+        trans.__('Save a copy of it under another name, and deploy that.')
+      );
     }
     try {
       await panel.context.save();
     } catch (error) {
-      return problem('Unsaved', `The notebook cannot be saved: ${error}`, 'Look whether the disk is full, or the folder gone.');
+      if (['ModalCancelError', 'ModalDuplicateError'].includes((error as Error).name)) {
+        return problem(
+          'Unsaved',
+          trans.__('The notebook was not saved: its file was changed by another program, and you cancelled.'),
+          trans.__('Press again and choose Overwrite or Revert: tags and edits are read from the file.')
+        );
+      }
+      return problem(
+        'Unsaved',
+        trans.__('The notebook cannot be saved: %1', String((error as Error).message ?? error)),
+        trans.__('Look whether the disk is full, the folder gone, or the Jupyter server down.')
+      );
     }
     return panel.context.model.dirty
-      ? problem('Unsaved', 'The notebook was not saved.', 'Save it, then try again: tags and edits are read from the file.')
+      ? problem(
+          'Unsaved',
+          trans.__('The notebook was not saved.'),
+          trans.__('Save it, then try again: tags and edits are read from the file.')
+        )
       : null;
   }
 
-  private async _run(panel: NotebookPanel, what: 'preview' | 'deploy'): Promise<IProblem | null> {
+  private async _run(panel: NotebookPanel, what: 'preview' | 'deploy', signal: AbortSignal): Promise<IProblem | null> {
     const known = this.of(panel);
     const kernel = panel.sessionContext.session?.kernel;
-    if (!kernel) {
-      return problem('NoKernel', 'This notebook has no kernel.');
+    if (!kernel || signal.aborted) {
+      return null;
     }
-    known.waiting = kernel.status === 'busy';
     let told: IProblem | null = null;
-    const file = panel.context.localPath.split('/').pop() ?? '';
-    const call = what === 'preview' ? 'show_preview' : 'show_deploy';
-    const failure = await ask(kernel, call, listArguments(known.options), file, message => {
-      known.waiting = false;
-      switch (message.event) {
-        case 'preview':
-          Object.assign(known, { contents: message, outdated: false, quick: message.seconds < QUICK });
-          break;
-        case 'stage':
-          known.stages = [...known.stages, message];
-          break;
-        case 'released':
-          Object.assign(known, { contents: message, outdated: false, released: message });
-          break;
-        case 'error':
-          told = message;
-      }
+    const wait = (waiting: IKnown['waiting']) => {
+      known.waiting = waiting;
       this._changed.emit();
-    });
+    };
+    if (kernel.status === 'busy') {
+      wait('busy');
+    }
+    const silent = setTimeout(() => known.waiting ?? wait(kernel.status === 'busy' ? 'busy' : 'silent'), SILENT_MS);
+    const failure = await ask(
+      kernel,
+      {
+        call: what === 'preview' ? 'show_preview' : 'show_deploy',
+        options: listArguments(known.options),
+        document: panel.context.localPath.split('/').pop() ?? '',
+        signal,
+        onBegin: () => {
+          clearTimeout(silent);
+          wait(null);
+        },
+        onMessage: message => {
+          switch (message.event) {
+            case 'preview':
+              Object.assign(known, { contents: message, outdated: false, quick: message.seconds < QUICK });
+              break;
+            case 'stage':
+              known.stages = [...known.stages, message];
+              break;
+            case 'released':
+              Object.assign(known, { contents: message, outdated: false, released: message });
+              break;
+            case 'error':
+              told = message;
+          }
+          this._changed.emit();
+        }
+      },
+      this.trans
+    );
+    clearTimeout(silent);
     return failure ?? told;
   }
 

@@ -31,6 +31,15 @@ export function roundTop(values: (number | null)[]): number {
   return [1, 2, 5, 10].map(factor => factor * power).find(edge => edge >= largest * 0.999) ?? 10 * power;
 }
 
+/** Seconds that a chart shows at least. */
+const LEAST = 60;
+
+/** Give the time at which a chart begins: a young endpoint fills the whole width. */
+export function findStart(samples: IStretch[], now: number, window: number): number {
+  const born = samples.length ? samples[0].time - samples[0].seconds : now - window;
+  return Math.max(now - window, Math.min(now - LEAST, born));
+}
+
 /** A stretch of time with what was counted in it. */
 export interface IStretch {
   time: number;

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from jupyter_app import (
     Application,
     choose_settings,
+    execute,
     find_obstacle,
     open_browser,
     open_notebook,
@@ -103,6 +106,19 @@ def choose_role(page: Any, cell: int, role: str) -> None:
     page.locator(".lm-Menu-item").filter(has_text=re.compile(f"^{role}:")).click()
 
 
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def check_accessibility(page: Any) -> None:
+    """Let axe look at the whole panel in its present theme."""
+    if page.evaluate("typeof axe") == "undefined":
+        # JupyterLab has a loader of AMD modules, which would take axe for one.
+        page.evaluate("source => { (new Function('module', 'exports', 'define', source))(undefined, undefined, undefined); }",
+                      AXE.read_text())
+    found = page.evaluate("axe.run('#nbdeploy-panel', { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] })")
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+
+
 def press(page: Any, label: str) -> None:
     page.get_by_role("button", name=label, exact=True).click()
 
@@ -118,6 +134,14 @@ def call_often(name: str, times: int) -> None:
         request = urllib.request.Request(f"{url}/price", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as response:
             response.read()
+
+
+def call_in_waves(name: str, seconds: float) -> None:
+    """Give a picture something to show."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        call_often(name, 4)
+        time.sleep(0.08 * (1.2 + math.sin(time.monotonic() / 3)))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -136,7 +160,13 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
     page.get_by_text("POST /price").wait_for()
     assert "price → model" in page.locator(".jp-Deploy-content").inner_text()
     assert page.locator(".jp-CodeCell.jp-Deploy-captured").count() == 1
+    page.get_by_text("Hardware").click()
+    page.get_by_text("no GPU: no package of the service could use one").wait_for()
+    page.get_by_text("Hardware").click()
+    check_accessibility(page)
     take_picture(page, f"dry-run-{theme}")
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_text("The notebook or the options have changed since.").wait_for()
 
     press(page, "Deploy")
     page.get_by_text("2 of 2 golden calls answered as in the notebook").wait_for()
@@ -144,8 +174,11 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
     press(page, "Show it")
     press(page, "Call price")
     page.get_by_text("as in the notebook").last.wait_for()
-    call_often(name, 400)
+    call_in_waves(name, 50) if PICTURES else call_often(name, 400)
     page.wait_for_function("Number(document.querySelector('.jp-Deploy-chart strong').textContent) > 1")
+    page.get_by_text("Golden calls").last.click()
+    page.get_by_text('{"rooms":2,"area":50}').wait_for()
+    check_accessibility(page)
     take_picture(page, f"endpoint-{theme}")
 
     cell = page.locator(".jp-CodeCell").nth(1)
@@ -158,8 +191,9 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
     press(page, "Deploy")
     page.get_by_text(f"{name} is live").wait_for()
     press(page, "Show it")
-    page.get_by_role("button", name="Roll back to this").click()
-    page.get_by_text("is back at version").first.wait_for()
+    page.get_by_role("button", name="Roll back to this…").click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.get_by_text(f"{name} is at version 1.").wait_for()
     assert len(find_target("local").status(name)[0].versions) == 2
 
     press(page, "Stop…")
@@ -171,6 +205,15 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
     page.get_by_label("All endpoints").click()
     page.locator(".jp-Deploy-item").filter(has_text=name).wait_for()
     take_picture(page, f"endpoints-{theme}")
+    check_accessibility(page)
+
+    page.locator(".jp-Deploy-item").filter(has_text=name).click()
+    press(page, "Stop…")
+    page.locator(".jp-Dialog .jp-mod-warn").click()
+    press(page, "Delete…")
+    page.locator(".jp-Dialog .jp-mod-warn").click()
+    page.get_by_text(f"{name} is deleted.").wait_for()
+    assert find_target("local").status() == ()
 
 
 def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
@@ -182,7 +225,37 @@ def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
     table = page.get_by_role("region", name="Differences")
     table.wait_for()
     assert "answer" in table.inner_text()
+    page.locator(".jp-Deploy-progress .jp-mod-failed").get_by_text("Prove", exact=True).wait_for()
+    check_accessibility(page)
     take_picture(page, "difference-dark")
+
+
+ONLY_HERE = "import os\ndef f(x: int) -> int:\n    if 'JPY_PARENT_PID' not in os.environ:\n        raise RuntimeError('only here')\n    return x\nf(1)"
+ENDS = "import os\nif 'JPY_PARENT_PID' not in os.environ:\n    print('goodbye', flush=True)\n    os._exit(3)"
+
+
+def test_what_fails_in_the_service_alone_is_told_with_its_stage(page: Any, lab: Application) -> None:
+    begin(page, lab, "fails.ipynb", ONLY_HERE, ENDS)
+    open_panel(page)
+    run_all(page, 2)
+    page.get_by_role("textbox", name="Serve").fill("f")
+    press(page, "Deploy")
+    page.get_by_text("RuntimeError: only here").first.wait_for()
+    page.locator(".jp-Deploy-progress .jp-mod-failed").get_by_text("Prove", exact=True).wait_for()
+    page.get_by_role("button", name=re.compile(r"cell \[1\], line 4")).click()
+
+    choose_role(page, 1, "setup")
+    press(page, "Deploy")
+    page.get_by_text("The worker ended with status 3 before it was ready.").wait_for()
+    assert "goodbye" in problem(page)
+    page.locator(".jp-Deploy-progress .jp-mod-failed").get_by_text("Start", exact=True).wait_for()
+    assert page.locator(".jp-Deploy-progress .jp-mod-done").count() == 3
+
+    choose_role(page, 1, "skip")
+    page.get_by_role("textbox", name="Serve").fill("nobody")
+    press(page, "Dry run")
+    page.get_by_text("nobody").last.wait_for()
+    assert page.locator(".jp-Deploy-progress").count() == 0  # of the deployment before
 
 
 def test_a_kernel_that_dies_leaves_a_sentence(page: Any, lab: Application) -> None:
@@ -196,13 +269,39 @@ def test_a_kernel_that_dies_leaves_a_sentence(page: Any, lab: Application) -> No
 
 
 def test_a_busy_kernel_is_waited_for(page: Any, lab: Application) -> None:
-    begin(page, lab, "busy.ipynb", "import time\ntime.sleep(4)\ndef f(x: int) -> int:\n    return x\nf(1)")
+    begin(page, lab, "busy.ipynb", "import time\ntime.sleep(8)\ndef f(x: int) -> int:\n    return x\nf(1)", "time.sleep(2)")
     open_panel(page)
     command(page, "Run All Cells")
     page.get_by_role("textbox", name="Serve").fill("f")
     press(page, "Dry run")
     page.get_by_text("The kernel is busy with a cell").wait_for()
+    press(page, "Cancel")
+    page.get_by_text("The kernel is busy with a cell").wait_for(state="detached")
+    press(page, "Dry run")
     page.get_by_text("POST /f").wait_for()
+    page.locator(".jp-InputArea-prompt").filter(has_text="[2]").wait_for()  # no cell was interrupted
+
+
+def test_badges_come_with_the_cells_of_a_long_notebook(page: Any, lab: Application) -> None:
+    begin(page, lab, "long.ipynb", *[f"x{number} = {number}\n# more\n# more" for number in range(80)], "def f(x):\n    return x")
+    tag = "cell => cell.model.type === 'code' && cell.model.setMetadata('tags', ['deploy:entry'])"
+    page.evaluate(f"[jupyterapp.shell.currentWidget.content.widgets.at(-1)].forEach({tag})")
+    execute(page, "docmanager:save")
+    page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+    open_notebook(page, lab, "long.ipynb")
+    page.evaluate("(document.querySelector('.jp-WindowedPanel-outer') ?? document.querySelector('.jp-Notebook')).scrollTo(0, 1e6)")
+    page.locator(".jp-Deploy-badge.jp-mod-entry").wait_for()
+
+
+def test_another_version_of_the_server_is_told(page: Any, lab: Application) -> None:
+    page.route("**/nbdeploy/server*", lambda route: route.fulfill(json={"version": "9.9", "targets": ["local"]}))
+    begin(page, lab, "versions.ipynb", "1")
+    open_panel(page)
+    page.get_by_role("tab", name="Endpoints").click()
+    page.get_by_text("The server has nbdeploy 9.9").wait_for()
+    page.route("**/nbdeploy/endpoints*", lambda route: route.abort())
+    page.get_by_text("The Jupyter server does not answer.").wait_for()
+    page.get_by_text("What is shown below is as of").wait_for()
 
 
 def test_a_notebook_of_another_language_is_told_so(page: Any, jupyter_folders: Path, lab: Application) -> None:
@@ -235,10 +334,17 @@ def test_the_panel_works_in_notebook_7(page: Any, jupyter_folders: Path) -> None
         assert page.locator(".jp-CodeCell.jp-Deploy-captured").count() == 1  # without a dry run as well
         page.get_by_text("What went to production").wait_for()
         take_picture(page, "notebook-light")
+        page.evaluate("source => { const { content } = jupyterapp.shell.currentWidget;"
+                      " content.widgets.at(-1).model.sharedModel.setSource(source);"
+                      " content.activeCellIndex = content.widgets.length - 1; }", "%deploy --metrics flats")
+        execute(page, "notebook:run-cell")
+        live = page.locator(".nbdeploy-panel")
+        live.locator("svg .nbdeploy-memory[d]").wait_for()
+        assert live.locator(".nbdeploy-state").inner_text() == "live"
         press(page, "Show it")
         page.locator(".jp-Deploy-chart").first.wait_for()
         with page.expect_popup() as popup:
-            page.get_by_role("link", name="Docs").click()
+            page.get_by_role("link", name="Docs", exact=True).click()
         docs = popup.value
         docs.get_by_role("button", name="Send").first.click()
         docs.get_by_text(re.compile("^200 in")).wait_for()

@@ -44,7 +44,8 @@ def test_what_is_kept_is_bounded(registry):
     times = [*range(1, end - 1800, 300), *range(end - 1800, end)]
     with registry:
         registry.executemany(
-            "INSERT INTO samples VALUES ('tiny', 1, ?, 1, 1, 0, '{\"0.001\": 1}', 0, 1, 0, 0)",
+            "INSERT INTO samples (deployment, resolution, time, seconds, requests, errors, latency, in_flight, workers, cpu,"
+            " memory) VALUES ('tiny', 1, ?, 1, 1, 0, '{\"0.001\": 1}', 0, 1, 0, 0)",
             [(float(time),) for time in times],
         )
     roll_up(registry, "tiny", float(end))

@@ -195,7 +195,7 @@ def test_a_hidden_panel_is_silent(page: Any, panel: Any) -> None:
 def test_roll_back_and_stop_from_the_keyboard(page: Any, panel: Any) -> None:
     live = panel.locator(".nbdeploy-live code")
     second = live.inner_text()
-    panel.get_by_role("button", name="Roll back").click()
+    panel.get_by_role("button", name="Roll back to version 1").click()
     panel.get_by_role("alertdialog").get_by_role("button", name="Roll back").click()
     wait_until(page, lambda: live.inner_text() != second)
     panel.get_by_role("button", name="Stop", exact=True).focus()

@@ -6,8 +6,8 @@ import random
 
 from jupyter_deploy.metrics import Sample, combine_samples
 from jupyter_deploy.targets.target import Status
-from jupyter_deploy.watch import Snapshot
-from jupyter_deploy.widget.news import FIELDS, WINDOW, Teller, Window
+from jupyter_deploy.watch import Snapshot, Window
+from jupyter_deploy.widget.news import FIELDS, WINDOW, Teller
 
 LIVE = Status("a", "local", "live", "http://127.0.0.1:1", "v1", 1, 1)
 
@@ -37,13 +37,13 @@ def test_only_what_has_changed_is_told() -> None:
 
 
 def test_the_sum_of_the_window_is_that_of_its_samples() -> None:
-    window = Window()
+    window = Window(WINDOW)
     assert window.total is None
     samples = [sample(float(second)) for second in range(1, 1000)]
     for one in samples:
-        window.move(look(one.time, one))
+        window.move([one], one.time)
     total = combine_samples([one for one in samples if one.time > 999.0 - WINDOW])
     assert window.total is not None
     assert window.total.describe() == total.describe()
-    window.move(look(5000.0))
+    window.move([], 5000.0)
     assert (window.total, window.end) == (None, None)

@@ -21,6 +21,30 @@ from jupyter_deploy.registry import data_dir
 from jupyter_deploy.targets.local.control import LOCK, LOG, PROTOCOL, STARTING, decode, encode, restore_error
 
 _START_SECONDS = 15.0
+ANSWER_SECONDS = 4.0
+"""How long the supervisor may take to say that it is there, or how its services are; both cost it a millisecond."""
+
+
+_QUICK = ("hello", "status")
+
+
+class Hung(TargetError):
+    """The supervisor is there and does not answer."""
+
+    def __init__(self) -> None:
+        pid = _find_pid()
+        ending = f"end it with: kill -9 {pid}. Then" if pid else "end it. Then"
+        super().__init__(
+            f"the supervisor of local deployments has not answered for {ANSWER_SECONDS:.0f} seconds",
+            where=f"process {pid}" if pid else None,
+            advice=f"wait a moment; if it stays so, {ending} a new one starts and brings back what was live")
+
+
+def _find_pid() -> int | None:
+    try:
+        return int(json.loads((data_dir() / LOCK).read_text())["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 class Client:
@@ -39,9 +63,12 @@ class Client:
 
     def request(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Ask for one operation and wait for its answer (raises the error that the supervisor answers with)."""
+        self._socket.settimeout(ANSWER_SECONDS if op in _QUICK else None)
         self.send(op, **arguments)
         try:
             line = self._file.readline()
+        except TimeoutError as error:
+            raise Hung() from error
         except OSError as error:
             raise _lost() from error
         if not line:
@@ -137,6 +164,9 @@ def _reach(data: Path, *, replace: bool) -> Client | None:
     client = Client(sock)
     try:
         hello = client.request("hello")
+    except Hung:
+        client.close()
+        raise
     except TargetError:
         # It was just ending.
         client.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.errors import TargetError
-from jupyter_deploy.metrics import ENDED, Sampler, fold_metrics
+from jupyter_deploy.metrics import ENDED, Sampler, Usage, fold_metrics
 from jupyter_deploy.registry import (
     Connection,
     Event,
@@ -139,9 +139,9 @@ class Ledger:
         """Leave out of the next sample what new workers counted before callers came to them."""
         self._sampler.skip(metrics)
 
-    def take_sample(self, metrics: Iterable[Path], workers: int) -> None:
-        """Keep what happened since the last sample, if anything did."""
-        sample = self._sampler.take([*metrics, self.metrics / ENDED], workers, time.time())
+    def take_sample(self, metrics: Iterable[Path], workers: int, usage: Usage | None = None) -> None:
+        """Keep what happened since the last sample, if anything did; `usage` is what the workers use of GPUs."""
+        sample = self._sampler.take([*metrics, self.metrics / ENDED], workers, time.time(), usage)
         if sample is not None and self.find() is not None:
             add_sample(self._registry, self.name, sample)
 

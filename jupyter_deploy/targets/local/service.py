@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.errors import TargetError
+from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
+from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
 from jupyter_deploy.targets.local.pool import Pool
@@ -143,9 +145,11 @@ class Service:
 
     async def _stage_recorded(self, version: str, variables: Mapping[str, str]) -> Pool:
         record, found = self.ledger.read(), self.ledger.find_version(version)
+        known = {**self._variables, **variables}
+        _check_variables(record.name, Path(found.bundle), known)
         spec = Spec(
             record.name, version, Path(found.bundle), found.environment, record.workers, Limits(**record.limits),
-            self.ledger.log(version), self.ledger.metrics, record.api_key_digest, {**self._variables, **variables},
+            self.ledger.log(version), self.ledger.metrics, record.api_key_digest, known,
         )
         return await self.stage(spec, await self._wait_for_port())
 
@@ -191,7 +195,8 @@ class Service:
             pool.check_alive(now)
         if self._live is not None:
             files = [worker.metrics_file for pool in (self._live, *self._draining) for worker in pool.workers]
-            self.ledger.take_sample(files, self._live.accepting)
+            pids = [worker.pid for pool in (self._live, *self._draining) for worker in pool.workers]
+            self.ledger.take_sample(files, self._live.accepting, measure_gpus(pids))
 
     def fail(self, reason: str) -> None:
         """Note that it cannot be live; its callers are told so, until a new deploy or `start` succeeds."""
@@ -215,3 +220,17 @@ class Service:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _check_variables(name: str, bundle: Path, known: Mapping[str, str]) -> None:
+    """Refuse what would start without a variable that only its notebook set: such values are kept in memory only."""
+    try:
+        wanted = read_manifest(bundle).environment
+    except BundleDamaged:
+        return  # the worker says what is wrong with it
+    if missing := [key for key in wanted if key not in known]:
+        raise TargetError(
+            f"{name} reads the environment variable {missing[0]}, which is not set here: "
+            "its value was kept in memory only",
+            advice=f"run its notebook up to the cell that sets {missing[0]}, then %deploy --start {name} there; "
+                   f"or restart the Jupyter server with {missing[0]} set")

@@ -14,6 +14,7 @@ from jupyter_deploy.environment import Environment
 from jupyter_deploy.environment.carved import changed_distributions
 from jupyter_deploy.errors import BundleError, TargetError, UsageError
 from jupyter_deploy.registry import (
+    Connection,
     Record,
     data_dir,
     find_version,
@@ -21,7 +22,7 @@ from jupyter_deploy.registry import (
     registry_path,
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
-from jupyter_deploy.targets.deployments import find_records, read_history
+from jupyter_deploy.targets.deployments import find_records, list_history
 from jupyter_deploy.targets.local.client import Client, connect, start_ahead
 from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url, is_loopback
@@ -133,11 +134,12 @@ class LocalTarget:
         """Tell how one deployment is, or all; what should be live and is not is brought back."""
         records = _records(name)
         client = connect(start=any(record.wanted == "live" for record in records))
-        if client is None:
-            return tuple(_describe(record, {}) for record in records)
-        with client:
-            services = client.request("status")["services"]
-        return tuple(_describe(record, services.get(record.name, {})) for record in records)
+        services: dict[str, Any] = {}
+        if client is not None:
+            with client:
+                services = client.request("status")["services"]
+        with closing(open_registry(registry_path())) as registry:
+            return tuple(_describe(registry, record, services.get(record.name, {})) for record in records)
 
     def logs(self, name: str, *, lines: int = 100, follow: bool = False) -> Iterator[dict[str, Any]]:
         """Give the last log lines of all versions in the order of their times; with `follow`, also what comes."""
@@ -198,8 +200,8 @@ def _records(name: str | None) -> list[Record]:
     return find_records(LocalTarget.name, name)
 
 
-def _describe(record: Record, held: dict[str, Any]) -> Status:
-    versions, events = read_history(record.name)
+def _describe(registry: Connection, record: Record, held: dict[str, Any]) -> Status:
+    versions, events = list_history(registry, record.name)
     state = held.get("state", "stopped")
     if state == "stopped" and record.wanted == "live":
         # A supervisor that has just started has not come to it yet.
@@ -207,14 +209,13 @@ def _describe(record: Record, held: dict[str, Any]) -> Status:
     return Status(
         record.name, record.target, state, build_url(record.host, record.port),
         record.version, held.get("workers", 0), record.workers, held.get("reason"),
-        versions, events, _warnings(record),
+        versions, events, _warnings(registry, record),
         {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
     )
 
 
-def _warnings(record: Record) -> tuple[str, ...]:
-    with closing(open_registry(registry_path())) as registry:
-        live = find_version(registry, record.name, record.version)
+def _warnings(registry: Connection, record: Record) -> tuple[str, ...]:
+    live = find_version(registry, record.name, record.version)
     changed = changed_distributions(Environment.parse(live.environment)) if live is not None else ()
     text = ("changed in the notebook's environment since this version was proven, and a worker that starts anew runs "
             "on what is there now; deploy again to prove it")

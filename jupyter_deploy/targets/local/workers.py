@@ -201,9 +201,11 @@ class Worker(asyncio.Protocol):
     def failure(self) -> ServiceError:
         """Say why it ended too early, with the end of its log."""
         reason = self._reason or f"the worker {self.exit_text} before it was ready"
+        advice = "mend that cell, or what it needs outside the notebook, and deploy again" if self._place else (
+            "a clean process runs the imports, the values and the cells tagged deploy:setup: one of them ended it")
         tail = self._log_tail()
-        advice = "\n    ".join(["the worker's log ends with:", *tail]) if tail else None
-        return ServiceError(reason, where=self._place, advice=advice)
+        return ServiceError(reason, where=self._place,
+                            advice="\n    ".join([f"{advice}; the worker's log ends with:", *tail]) if tail else advice)
 
     def _log_tail(self) -> list[str]:
         with self.spec.log.open("rb") as log:

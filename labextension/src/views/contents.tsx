@@ -96,6 +96,15 @@ export function Contents({ contents, onCell }: IContentsProps): JSX.Element {
           ))}
         </ul>
       </Section>
+      {contents.hardware && (
+        <Section title={trans.__('Hardware')} count={contents.hardware.lines[0].split(/[,:]/)[0]}>
+          <ul className="jp-Deploy-rows">
+            {contents.hardware.lines.map(line => (
+              <li key={line}>{line.trim()}</li>
+            ))}
+          </ul>
+        </Section>
+      )}
       {sections.map(section => (
         <Section key={section.title} title={section.title} count={section.rows.length} open>
           <ul className="jp-Deploy-rows">
@@ -118,29 +127,29 @@ export function Contents({ contents, onCell }: IContentsProps): JSX.Element {
   );
 }
 
-/** The proof's table: where the service answered something else than the notebook. */
+/** Where the service answered something else than the notebook: one under the other, as values may be long. */
 export function Differences({ rows }: { rows: IDifference[] }): JSX.Element {
   const trans = useTranslation();
   return (
     <div className="jp-Deploy-scroll" tabIndex={0} role="region" aria-label={trans.__('Differences')}>
-      <table>
-        <thead>
-          <tr>
-            <th>{trans.__('place')}</th>
-            <th>{trans.__('notebook')}</th>
-            <th>{trans.__('service')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((one, index) => (
-            <tr key={index} title={`${one.entry} (${one.source})`}>
-              <td>{one.path}</td>
-              <td>{one.notebook}</td>
-              <td>{one.service}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ul className="jp-Deploy-rows">
+        {rows.map((one, index) => (
+          <li key={index}>
+            <span className="jp-Deploy-row">
+              <code>{one.path}</code>
+              <span className="jp-Deploy-quiet">
+                {one.entry} ({one.source})
+              </span>
+            </span>
+            <dl className="jp-Deploy-pair">
+              <dt>{trans.__('notebook')}</dt>
+              <dd>{one.notebook}</dd>
+              <dt>{trans.__('service')}</dt>
+              <dd>{one.service}</dd>
+            </dl>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

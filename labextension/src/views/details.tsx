@@ -1,14 +1,16 @@
-/** One endpoint: charts, versions, failures, a form to try it, its log, and what can be done to it. */
+/** One endpoint: charts, a form to try it, versions, golden calls, failures, its log, and what can be done to it. */
 
-import { Clipboard, Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
-import type { IEndpoint, IEntry, ILogLine, IVersion } from '../api';
-import { WINDOWS, type EndpointsModel } from '../endpoints';
-import { formatMoment } from '../format';
+import type { ApiError, IEndpoint, IEntry } from '../api';
+import { WINDOWS, nameWindow, type EndpointsModel } from '../endpoints';
+import { formatCount } from '../format';
 import { Charts } from './charts';
 import { State } from './endpoints';
-import { Button, Problem, Section, useTranslation } from './shared';
+import { Log } from './log';
+import { Button, Clamp, Problem, Section, useTranslation } from './shared';
 import { TryIt } from './tryit';
+import { Versions } from './versions';
 
 interface IDetailsProps {
   model: EndpointsModel;
@@ -24,8 +26,8 @@ export function Details({ model, name }: IDetailsProps): JSX.Element {
         <button type="button" className="jp-Deploy-back" onClick={() => model.open(null)} aria-label={trans.__('All endpoints')} title={trans.__('All endpoints')}>
           ‹
         </button>
-        <h2>{name}</h2>
-        {shown && <State state={shown.status.state} />}
+        <h2 title={name}>{name}</h2>
+        {shown && <State state={shown.status.state} doubtful={model.trouble !== null} />}
       </div>
       {shown ? <Opened model={model} shown={shown} /> : !model.trouble && <p className="jp-Deploy-quiet">{trans.__('Looking…')}</p>}
     </>
@@ -35,48 +37,38 @@ export function Details({ model, name }: IDetailsProps): JSX.Element {
 function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
   const trans = useTranslation();
   const { status } = shown;
-  const entries = useEntries(model, shown);
+  const { entries, fault, again } = useEntries(model, shown);
   return (
     <>
-      {status.reason && (
-        <Problem message={status.reason} advice={trans.__('The log below says more. Roll back to a version that worked, or deploy again.')} />
-      )}
+      <Reason model={model} shown={shown} />
       {status.state === 'live' && status.workers < status.wanted_workers && (
         <Problem mild message={trans.__('%1 of %2 workers answer; the others are being started.', status.workers, status.wanted_workers)} />
       )}
       <Actions model={model} shown={shown} entries={entries} />
       <div className="jp-Deploy-windows" role="group" aria-label={trans.__('How far back')}>
         {WINDOWS.map(one => (
-          <button key={one.label} type="button" aria-pressed={model.window === one} onClick={() => model.show(one)}>
-            {one.label}
+          <button key={one.resolution} type="button" aria-pressed={model.window === one} onClick={() => model.show(one)}>
+            {nameWindow(one, trans)}
           </button>
         ))}
       </div>
-      <Charts samples={shown.samples} time={shown.time} window={model.window} />
+      <Charts samples={shown.samples} status={status} time={shown.time} window={model.window} />
       <Section title={trans.__('Try it')} open={status.state === 'live'}>
-        {entries === null ? (
+        {fault ? (
+          <Problem message={trans.__('What can be called cannot be read: %1', fault.message)} advice={fault.advice}>
+            <Button onClick={again}>{trans.__('Try again')}</Button>
+          </Problem>
+        ) : entries === null ? (
           <p className="jp-Deploy-quiet">{trans.__('Looking…')}</p>
         ) : (
           <TryIt api={model.api} name={shown.name} entries={entries} guarded={shown.guarded} live={status.state === 'live'} />
         )}
       </Section>
       <Section title={trans.__('Versions')} count={status.versions.length} open>
-        <Versions model={model} name={shown.name} versions={status.versions} />
+        <Versions model={model} shown={shown} />
       </Section>
-      {shown.failures.length > 0 && (
-        <Section title={trans.__('Failed calls')} count={shown.failures.length} open>
-          <ul className="jp-Deploy-rows">
-            {shown.failures.map(one => (
-              <li key={`${one.message}${one.time}`}>
-                <span className="jp-Deploy-reason">{one.message}</span>
-                <span className="jp-Deploy-quiet">
-                  {one.entry} · {one.cell ?? one.where} · {trans.__('%1 times', one.count)}
-                </span>
-              </li>
-            ))}
-          </ul>
-        </Section>
-      )}
+      <Failures shown={shown} />
+      {entries && <GoldenCalls entries={entries} />}
       <Section title={trans.__('Log')}>
         <Log model={model} name={shown.name} time={shown.time} />
       </Section>
@@ -84,31 +76,48 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
   );
 }
 
-/** The entries of the live version, asked for once for each version. */
-function useEntries(model: EndpointsModel, shown: IEndpoint): IEntry[] | null {
+/** Why it has failed, and how what was last done to it ended; the same words only once. */
+function Reason({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
+  const trans = useTranslation();
+  const { outcome } = model;
+  const [reason, next] = (shown.status.reason ?? '').split('\n  → ');
+  return (
+    <>
+      {outcome?.name === shown.name && <Problem good={!outcome.failed} message={outcome.message} advice={outcome.advice} />}
+      {reason && !(outcome?.failed && outcome.message.includes(reason)) && (
+        <Problem message={reason} advice={next ?? trans.__('The log below says more. Roll back to a version that worked, or deploy again.')} />
+      )}
+    </>
+  );
+}
+
+/** The entries of the live version, asked for once for each version, and again for as long as they cannot be read. */
+function useEntries(model: EndpointsModel, shown: IEndpoint) {
   const [entries, setEntries] = React.useState<IEntry[] | null>(null);
+  const [fault, setFault] = React.useState<ApiError | null>(null);
+  const [attempt, again] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {
     let gone = false;
     model.api.entries(shown.name).then(
-      told => !gone && setEntries(told.entries),
-      () => !gone && setEntries([])
+      told => {
+        if (!gone) {
+          setEntries(told.entries);
+          setFault(null);
+        }
+      },
+      error => !gone && setFault(error)
     );
     return () => {
       gone = true;
     };
-  }, [model, shown.name, shown.status.version]);
-  return entries;
+  }, [model, shown.name, shown.status.version, fault ? shown.time : null, attempt]);
+  return { entries, fault, again };
 }
 
 function Actions({ model, shown, entries }: { model: EndpointsModel; shown: IEndpoint; entries: IEntry[] | null }): JSX.Element {
   const trans = useTranslation();
-  const { act, busy } = useAction(model, shown.name);
   const { status, name } = shown;
   const golden = entries?.find(entry => entry.golden.length > 0);
-  const copy = (text: string) => {
-    Clipboard.copyToSystem(text);
-    Notification.success(trans.__('Copied.'), { autoClose: 1500 });
-  };
   const stop = async () => {
     const answer = await showDialog({
       title: trans.__('Stop %1?', name),
@@ -116,18 +125,24 @@ function Actions({ model, shown, entries }: { model: EndpointsModel; shown: IEnd
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Stop') })]
     });
     if (answer.button.accept) {
-      await act('stop', trans.__('%1 is stopped.', name));
+      await model.act(name, 'stop', trans.__('%1 is stopped.', name));
+    }
+  };
+  const remove = async () => {
+    const answer = await showDialog({
+      title: trans.__('Delete %1?', name),
+      body: trans.__('Its versions, figures and logs are forgotten, and its port is free again. This cannot be undone; the notebook can be deployed anew.'),
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
+    });
+    if (answer.button.accept) {
+      await model.act(name, 'delete', trans.__('%1 is deleted.', name));
     }
   };
   return (
     <div className="jp-Deploy-actions">
-      <Button onClick={() => copy(status.url)} title={status.url}>
-        {trans.__('Copy URL')}
-      </Button>
+      <CopyButton text={status.url} label={trans.__('Copy URL')} title={status.url} />
       {golden && (
-        <Button onClick={() => copy(curlLine(status.url, golden))} title={trans.__('A shell line that makes a golden call')}>
-          {trans.__('Copy curl')}
-        </Button>
+        <CopyButton text={curlLine(status.url, golden)} label={trans.__('Copy curl')} title={trans.__('A shell line that makes a golden call')} />
       )}
       {status.state === 'live' && (
         <a className="jp-Deploy-button" href={model.api.docs(name)} target="_blank" rel="noopener">
@@ -135,15 +150,40 @@ function Actions({ model, shown, entries }: { model: EndpointsModel; shown: IEnd
         </a>
       )}
       {status.state === 'stopped' || status.state === 'failed' ? (
-        <Button kind="accept" disabled={busy} onClick={() => void act('start', trans.__('%1 is live again.', name))}>
-          {trans.__('Start')}
-        </Button>
+        <>
+          <Button kind="accept" disabled={model.acting} onClick={() => void model.act(name, 'start', trans.__('%1 is live again.', name))}>
+            {model.acting ? trans.__('Starting…') : trans.__('Start')}
+          </Button>
+          <Button kind="warn" disabled={model.acting} onClick={() => void remove()}>
+            {trans.__('Delete…')}
+          </Button>
+        </>
       ) : (
-        <Button kind="warn" disabled={busy} onClick={() => void stop()}>
+        <Button kind="warn" disabled={model.acting} onClick={() => void stop()}>
           {trans.__('Stop…')}
         </Button>
       )}
     </div>
+  );
+}
+
+/** Milliseconds that a copy is told. */
+const COPIED_MS = 1500;
+
+function CopyButton({ text, label, title }: { text: string; label: string; title: string }): JSX.Element {
+  const trans = useTranslation();
+  const [copied, setCopied] = React.useState(false);
+  return (
+    <Button
+      title={title}
+      onClick={() => {
+        Clipboard.copyToSystem(text);
+        setCopied(true);
+        setTimeout(() => setCopied(false), COPIED_MS);
+      }}
+    >
+      <span aria-live="polite">{copied ? trans.__('Copied') : label}</span>
+    </Button>
   );
 }
 
@@ -152,83 +192,55 @@ function curlLine(url: string, entry: IEntry): string {
   return `curl ${url}/${entry.name} -H 'Content-Type: application/json' -d '${body}'`;
 }
 
-/** Do something to an endpoint: a notification says how it ended. */
-function useAction(model: EndpointsModel, name: string) {
-  const [busy, setBusy] = React.useState(false);
-  const act = async (action: 'rollback' | 'stop' | 'start', done: string, version?: string) => {
-    setBusy(true);
-    try {
-      await model.api.act(name, action, version);
-      Notification.success(done, { autoClose: 4000 });
-    } catch (error) {
-      Notification.error(String((error as Error).message), { autoClose: false });
-    } finally {
-      setBusy(false);
-      model.refresh();
-    }
-  };
-  return { act, busy };
-}
-
-function Versions({ model, name, versions }: { model: EndpointsModel; name: string; versions: IVersion[] }): JSX.Element {
+function Failures({ shown }: { shown: IEndpoint }): JSX.Element | null {
   const trans = useTranslation();
-  const { act, busy } = useAction(model, name);
-  const proof = (one: IVersion) =>
-    one.proof?.calls ? trans.__('%1 of %2 golden calls equal', one.proof.equal, one.proof.calls) : trans.__('unproven');
+  const calls = shown.failures.reduce((sum, one) => sum + one.count, 0);
+  if (calls === 0) {
+    return null;
+  }
   return (
-    <ul className="jp-Deploy-rows">
-      {versions.map(one => (
-        <li key={one.version}>
-          <span className="jp-Deploy-row">
-            <span>
-              <span className="jp-Deploy-quiet">{one.number}</span> <code>{one.version}</code>
+    <Section title={trans.__('Failed calls')} count={formatCount(calls)} open>
+      <ul className="jp-Deploy-rows">
+        {shown.failures.map(one => (
+          <li key={`${one.message}${one.time}`}>
+            <Clamp className="jp-Deploy-reason" text={one.message} />
+            <span className="jp-Deploy-quiet">
+              {one.entry} · {one.cell ?? one.where} · {trans._n('once', '%1 times', one.count, formatCount(one.count))}
             </span>
-            {one.live ? (
-              <State state="live" />
-            ) : (
-              <Button disabled={busy} onClick={() => void act('rollback', trans.__('%1 is back at version %2.', name, one.version), one.version)}>
-                {trans.__('Roll back to this')}
-              </Button>
-            )}
-          </span>
-          <span className="jp-Deploy-quiet">
-            {[formatMoment(one.deployed_at), proof(one), one.notebook].filter(Boolean).join(' · ')}
-          </span>
-        </li>
-      ))}
-    </ul>
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 
-function Log({ model, name, time }: { model: EndpointsModel; name: string; time: number }): JSX.Element {
+/** What the proof asked, and what the notebook answered. */
+function GoldenCalls({ entries }: { entries: IEntry[] }): JSX.Element {
   const trans = useTranslation();
-  const [lines, setLines] = React.useState<ILogLine[] | null>(null);
-  const end = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => {
-    let gone = false;
-    model.api.logs(name, 200).then(found => !gone && setLines(found), () => !gone && setLines([]));
-    return () => {
-      gone = true;
-    };
-  }, [model, name, time]);
-  const count = lines?.length ?? 0;
-  React.useEffect(() => {
-    end.current?.scrollTo({ top: end.current.scrollHeight });
-  }, [count]);
-  if (lines === null) {
-    return <p className="jp-Deploy-quiet">{trans.__('Looking…')}</p>;
-  }
+  const calls = entries.flatMap(entry => entry.golden.map(golden => ({ entry: entry.name, ...golden })));
   return (
-    <div className="jp-Deploy-log" ref={end} tabIndex={0} role="log" aria-label={trans.__('Log of %1', name)}>
-      {lines.length === 0 && <p className="jp-Deploy-quiet">{trans.__('Nothing was written yet.')}</p>}
-      {lines.map((line, index) => (
-        <div key={index} className={`jp-mod-${line.level ?? 'info'}`}>
-          <span className="jp-Deploy-quiet">{(line.time ?? '').slice(11, 19)}</span> {line.entry && `${line.entry}: `}
-          {line.message}
-          {line.cell && <span className="jp-Deploy-quiet"> ({line.cell})</span>}
-          {line.traceback && <pre>{line.traceback}</pre>}
-        </div>
-      ))}
-    </div>
+    <Section title={trans.__('Golden calls')} count={calls.length}>
+      {calls.length === 0 && <p className="jp-Deploy-quiet">{trans.__('None: this version is unproven.')}</p>}
+      <ul className="jp-Deploy-rows">
+        {calls.map((one, index) => (
+          <li key={index}>
+            <span className="jp-Deploy-row">
+              <code>{one.entry}</code>
+              <span className="jp-Deploy-quiet">{one.source}</span>
+            </span>
+            <dl className="jp-Deploy-pair">
+              <dt>{trans.__('asked')}</dt>
+              <dd>
+                <Clamp className="jp-Deploy-value" text={JSON.stringify(one.request)} />
+              </dd>
+              <dt>{trans.__('answer')}</dt>
+              <dd>
+                <Clamp className="jp-Deploy-value" text={JSON.stringify(one.answer)} />
+              </dd>
+            </dl>
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }

@@ -3,14 +3,14 @@
 import * as React from 'react';
 import type { ApiError, IListed } from '../api';
 import type { EndpointsModel } from '../endpoints';
-import { formatRate, formatSeconds } from '../format';
+import { formatCount, formatRate, formatSeconds, formatTime } from '../format';
 import { VERSION } from '../version';
 import { Details } from './details';
 import { Spark } from './charts';
-import { Button, Problem, useChanges, useTranslation } from './shared';
+import { Button, Clamp, Problem, useChanges, useTranslation } from './shared';
 
 /** Say how an endpoint is. */
-export function State({ state }: { state: string }): JSX.Element {
+export function State({ state, doubtful }: { state: string; doubtful?: boolean }): JSX.Element {
   const trans = useTranslation();
   const words: Record<string, string> = {
     live: trans.__('live'),
@@ -18,7 +18,10 @@ export function State({ state }: { state: string }): JSX.Element {
     stopped: trans.__('stopped'),
     failed: trans.__('failed')
   };
-  return <span className={`jp-Deploy-state jp-mod-${state}`}>{words[state] ?? state}</span>;
+  const word = words[state] ?? state;
+  return (
+    <span className={`jp-Deploy-state jp-mod-${doubtful ? 'doubtful' : state}`}>{doubtful ? trans.__('%1 when last seen', word) : word}</span>
+  );
 }
 
 export function Endpoints({ model }: { model: EndpointsModel }): JSX.Element {
@@ -34,6 +37,9 @@ export function Endpoints({ model }: { model: EndpointsModel }): JSX.Element {
         />
       )}
       {model.trouble && <Trouble error={model.trouble} model={model} />}
+      {model.opened === null && model.outcome && (
+        <Problem good={!model.outcome.failed} message={model.outcome.message} advice={model.outcome.advice} />
+      )}
       {model.opened !== null ? <Details model={model} name={model.opened} /> : <List model={model} />}
     </div>
   );
@@ -47,6 +53,7 @@ function Trouble({ error, model }: { error: ApiError; model: EndpointsModel }): 
     : error.advice;
   return (
     <Problem message={error.message} advice={advice}>
+      {model.read !== null && <p className="jp-Deploy-quiet">{trans.__('What is shown below is as of %1.', formatTime(model.read))}</p>}
       <Button onClick={() => model.refresh()}>{trans.__('Try again')}</Button>
     </Problem>
   );
@@ -68,15 +75,17 @@ function List({ model }: { model: EndpointsModel }): JSX.Element {
     );
   }
   return (
-    <ul className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
-      {model.endpoints.map(one => (
-        <Item key={one.name} endpoint={one} onOpen={() => model.open(one.name)} />
-      ))}
-    </ul>
+    <>
+      <ul className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
+        {model.endpoints.map(one => (
+          <Item key={one.name} endpoint={one} doubtful={model.trouble !== null} onOpen={() => model.open(one.name)} />
+        ))}
+      </ul>
+    </>
   );
 }
 
-function Item({ endpoint, onOpen }: { endpoint: IListed; onOpen: () => void }): JSX.Element {
+function Item({ endpoint, doubtful, onOpen }: { endpoint: IListed; doubtful: boolean; onOpen: () => void }): JSX.Element {
   const trans = useTranslation();
   const rate = trans.__('%1 requests a second', formatRate(endpoint.rate));
   return (
@@ -84,21 +93,21 @@ function Item({ endpoint, onOpen }: { endpoint: IListed; onOpen: () => void }): 
       <button type="button" className="jp-Deploy-item" onClick={onOpen}>
         <span className="jp-Deploy-row">
           <span className="jp-Deploy-name">{endpoint.name}</span>
-          <State state={endpoint.state} />
+          <State state={endpoint.state} doubtful={doubtful} />
         </span>
         <span className="jp-Deploy-row">
           <span className="jp-Deploy-figures">
             <Figure value={formatRate(endpoint.rate)} unit={trans.__('req/s')} />
             <Figure value={formatSeconds(endpoint.p95)} unit="p95" />
-            <Figure value={String(endpoint.errors)} unit={trans.__('errors')} bad={endpoint.errors > 0} />
+            <Figure value={formatCount(endpoint.errors)} unit={trans._n('error', 'errors', endpoint.errors)} bad={endpoint.errors > 0} />
           </span>
           <Spark values={endpoint.spark} label={rate} />
         </span>
         <span className="jp-Deploy-quiet">
           {trans.__('version')} <code>{endpoint.version}</code>
         </span>
-        {endpoint.reason && <span className="jp-Deploy-reason">{endpoint.reason}</span>}
       </button>
+      {endpoint.reason && <Clamp className="jp-Deploy-reason" text={endpoint.reason.split('\n')[0]} />}
     </li>
   );
 }

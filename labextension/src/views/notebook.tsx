@@ -4,8 +4,8 @@ import type { Cell } from '@jupyterlab/cells';
 import * as React from 'react';
 import { NotebookModel, type IKnown } from '../notebook';
 import { ROLES, isRole } from '../roles';
-import { formatSeconds } from '../format';
-import { Contents, Differences } from './contents';
+import { Contents } from './contents';
+import { KernelProblem, Progress } from './progress';
 import { Button, Problem, Section, useChanges, useTranslation } from './shared';
 
 interface INotebookProps {
@@ -32,7 +32,7 @@ export function NotebookView({ model, targets, onOpen }: INotebookProps): JSX.El
     <div className="jp-Deploy-page">
       <h2 className="jp-Deploy-title">{panel.context.localPath.split('/').pop()}</h2>
       <DeployForm model={model} known={known} targets={targets} />
-      {known.problem && <KernelProblem known={known} model={model} />}
+      {known.problem && <KernelProblem known={known} model={model} onCell={label => revealLabel(model, label)} />}
       <Progress known={known} onOpen={onOpen} />
       <Capture model={model} known={known} />
       <Cells model={model} />
@@ -86,82 +86,19 @@ function DeployForm({ model, known, targets }: { model: NotebookModel; known: IK
         <button type="submit" className="jp-Deploy-button jp-mod-accept" disabled={known.busy !== null}>
           {known.busy === 'deploy' ? trans.__('Deploying…') : trans.__('Deploy')}
         </button>
-        <Button disabled={known.busy !== null} onClick={() => void model.preview()} title={trans.__('See what would be captured; nothing is deployed')}>
+        <Button disabled={known.busy !== null} onClick={() => void model.preview()} title={trans.__('See what would be captured; nothing is deployed.')}>
           {known.busy === 'preview' ? trans.__('Looking…') : trans.__('Dry run')}
         </Button>
-        {known.busy !== null && <Button onClick={() => void model.cancel()}>{trans.__('Cancel')}</Button>}
+        {known.busy !== null && <Button onClick={() => model.cancel()}>{trans.__('Cancel')}</Button>}
       </div>
       {known.waiting && (
         <p className="jp-Deploy-quiet" role="status">
-          {trans.__('The kernel is busy with a cell; this begins when it is done.')}
+          {known.waiting === 'busy'
+            ? trans.__('The kernel is busy with a cell; this begins when it is done. Cancel leaves the cell alone.')
+            : trans.__('The kernel has not begun yet. If it stays so, it hangs: restart it from the Kernel menu.')}
         </p>
       )}
     </form>
-  );
-}
-
-function KernelProblem({ known, model }: { known: IKnown; model: NotebookModel }): JSX.Element {
-  const trans = useTranslation();
-  const problem = known.problem!;
-  const message = problem.where ? `${problem.message} (${problem.where})` : problem.message;
-  const failed = known.stages.length ? known.stages[known.stages.length - 1] : null;
-  const neverRan = !model.cells().some(({ cell }) => typeof cell.model.sharedModel.toJSON().execution_count === 'number');
-  const dead = problem.type === 'DeadKernel';
-  if (problem.differences?.length) {
-    return (
-      <Problem message={problem.message.split('\n')[0]} advice={problem.advice}>
-        <Differences rows={problem.differences} />
-      </Problem>
-    );
-  }
-  return (
-    <Problem message={message} advice={neverRan && problem.type === 'CaptureError' ? trans.__('Run the notebook first: what is deployed is what ran.') : problem.advice}>
-      {failed && <p className="jp-Deploy-quiet">{trans.__('It fell short after “%1”. Nothing was deployed.', failed.name)}</p>}
-      {dead && <Button onClick={() => void model.panel?.sessionContext.restartKernel()}>{trans.__('Restart the kernel')}</Button>}
-    </Problem>
-  );
-}
-
-const STAGES = ['capture', 'requirements', 'bundle', 'start', 'prove', 'live'];
-
-/** How far a deployment is. */
-function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: string) => void }): JSX.Element | null {
-  const trans = useTranslation();
-  if (known.busy !== 'deploy' && known.stages.length === 0) {
-    return null;
-  }
-  const last = known.stages[known.stages.length - 1]?.name;
-  const next = known.released || known.problem ? null : STAGES[STAGES.indexOf(last) + 1];
-  return (
-    <div className="jp-Deploy-progress" aria-live="polite">
-      <ol>
-        {known.stages.map((stage, index) => (
-          <li key={index} className={stage.name === 'prove' && known.problem?.differences ? 'jp-mod-failed' : 'jp-mod-done'}>
-            <span>{stage.name}</span>
-            <span className="jp-Deploy-seconds">{formatSeconds(stage.seconds)}</span>
-            <span className="jp-Deploy-quiet">{stage.text}</span>
-          </li>
-        ))}
-        {next && !known.waiting && (
-          <li className="jp-mod-running">
-            <span>{next}</span>
-          </li>
-        )}
-      </ol>
-      {known.released && (
-        <div className="jp-Deploy-released" role="status">
-          <p>
-            <strong>{trans.__('%1 is live', known.released.name)}</strong> {trans.__('after %1', formatSeconds(known.released.seconds))}
-          </p>
-          <p className="jp-Deploy-quiet">
-            {known.released.proof.calls
-              ? trans.__('%1 of %2 golden calls answered as in the notebook', known.released.proof.equal, known.released.proof.calls)
-              : trans.__('unproven: there was no golden call')}
-          </p>
-          <Button onClick={() => onOpen(known.released!.name)}>{trans.__('Show it')}</Button>
-        </div>
-      )}
-    </div>
   );
 }
 
@@ -176,7 +113,7 @@ function Capture({ model, known }: { model: NotebookModel; known: IKnown }): JSX
       ) : (
         <>
           {known.outdated && known.busy === null && (
-            <Problem mild message={trans.__('The notebook has changed since.')}>
+            <Problem mild message={trans.__('The notebook or the options have changed since.')}>
               <Button onClick={() => void model.preview()}>{trans.__('Look again')}</Button>
             </Problem>
           )}
@@ -189,7 +126,11 @@ function Capture({ model, known }: { model: NotebookModel; known: IKnown }): JSX
 
 function revealLabel(model: NotebookModel, label: string): void {
   const id = model.known?.contents?.cells.find(one => label.startsWith(one.label))?.id;
-  const found = model.cells().find(({ cell }) => cell.model.id === id);
+  const count = Number(/\[(\d+)\]/.exec(label)?.[1]);
+  const cells = model.cells();
+  const found =
+    cells.find(({ cell }) => cell.model.id === id) ??
+    cells.find(({ cell }) => cell.model.sharedModel.toJSON().execution_count === count);
   if (found) {
     reveal(model, found.cell);
   }
@@ -230,8 +171,8 @@ function Cells({ model }: { model: NotebookModel }): JSX.Element {
                   {role !== null && !isRole(role) && <option value={role}>{trans.__('%1?', role)}</option>}
                 </select>
               </span>
-              {stale && <span className="jp-Deploy-reason">{trans.__('edited after it ran: run it again')}</span>}
-              {role !== null && !isRole(role) && <span className="jp-Deploy-reason">{trans.__('%1 is no role', role)}</span>}
+              {stale && <span className="jp-Deploy-reason">{trans.__('Edited after it ran: run it again.')}</span>}
+              {role !== null && !isRole(role) && <span className="jp-Deploy-reason">{trans.__('%1 is no role.', role)}</span>}
             </li>
           );
         })}

@@ -1,8 +1,9 @@
-/** What all views use: translation, redrawing when a model changes, and a problem as a sentence. */
+/** What all views use: translation, redrawing when a model changes, a problem as a sentence, long texts folded. */
 
 import type { ISignal } from '@lumino/signaling';
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { sentence } from '../format';
 
 export const Translation = React.createContext<TranslationBundle>(nullTranslator.load('nbdeploy'));
 
@@ -24,16 +25,45 @@ interface IProblemProps {
   advice?: string | null;
   /** Something is amiss, but it goes on. */
   mild?: boolean;
+  /** It is none: something went well. */
+  good?: boolean;
   children?: React.ReactNode;
 }
 
 /** What is wrong and what to do next. */
-export function Problem({ message, advice, mild, children }: IProblemProps): JSX.Element {
+export function Problem({ message, advice, mild, good, children }: IProblemProps): JSX.Element {
+  const kind = good ? ' jp-mod-good' : mild ? ' jp-mod-mild' : '';
+  const [next, ...more] = (advice ?? '').split('\n');
   return (
-    <div className={`jp-Deploy-problem${mild ? ' jp-mod-mild' : ''}`} role={mild ? 'status' : 'alert'}>
-      <p>{message}</p>
-      {advice && <p className="jp-Deploy-advice">{advice}</p>}
+    <div className={`jp-Deploy-problem${kind}`} role={mild || good ? 'status' : 'alert'}>
+      <p>{sentence(message)}</p>
+      {next && <p className="jp-Deploy-advice">{sentence(next)}</p>}
+      {more.length > 0 && (
+        <pre className="jp-Deploy-answer" tabIndex={0}>
+          {more.map(line => line.trim()).join('\n')}
+        </pre>
+      )}
       {children}
+    </div>
+  );
+}
+
+/** Characters that two lines of the panel hold. */
+const TWO_LINES = 92;
+
+/** A text of which at most two lines are shown, until one wants all of it. */
+export function Clamp({ text, className }: { text: string; className: string }): JSX.Element {
+  const trans = useTranslation();
+  const [all, setAll] = React.useState(false);
+  const long = text.length > TWO_LINES || text.includes('\n');
+  return (
+    <div className="jp-Deploy-clamp">
+      <span className={`${className}${long && !all ? ' jp-mod-clamped' : ''}`}>{text}</span>
+      {long && (
+        <button type="button" className="jp-Deploy-link jp-mod-quiet" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? trans.__('Less') : trans.__('Show all')}
+        </button>
+      )}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 /** A form that calls an entry, filled with a golden call. */
 
 import * as React from 'react';
-import type { Api, IAnswer, IEntry, IGolden } from '../api';
+import type { Api, ApiError, IAnswer, IEntry, IGolden } from '../api';
 import { listFields, readRequest, writeValue, type IField } from '../form';
 import { formatSeconds } from '../format';
 import { Problem, useTranslation } from './shared';
@@ -63,16 +63,16 @@ function Form({ api, name, entry, apiKey, live }: IFormProps): JSX.Element {
   const [golden, setGolden] = React.useState(0);
   const [texts, setTexts] = React.useState(() => fill(fields, entry.golden[0]));
   const [answer, setAnswer] = React.useState<IAnswer | null>(null);
-  const [fault, setFault] = React.useState<string | null>(null);
+  const [fault, setFault] = React.useState<{ message: string; advice?: string | null } | null>(null);
   const [busy, setBusy] = React.useState(false);
   const send = async () => {
     setFault(null);
     setBusy(true);
     try {
-      setAnswer(await api.call(name, entry.name, readRequest(fields, texts), apiKey));
+      setAnswer(await api.call(name, entry.name, readRequest(fields, texts, trans), apiKey));
     } catch (error) {
       setAnswer(null);
-      setFault((error as Error).message);
+      setFault(error as ApiError);
     } finally {
       setBusy(false);
     }
@@ -114,7 +114,7 @@ function Form({ api, name, entry, apiKey, live }: IFormProps): JSX.Element {
         </button>
         {answer && <Outcome answer={answer} golden={entry.golden[golden]} texts={texts} fields={fields} />}
       </div>
-      {fault && <Problem message={fault} />}
+      {fault && <Problem message={fault.message} advice={fault.advice} />}
       {answer && (
         <pre className="jp-Deploy-answer" tabIndex={0} aria-label={trans.__('Answer')}>
           {typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body, null, 2)}
@@ -146,10 +146,11 @@ function Outcome({ answer, golden, texts, fields }: IOutcomeProps): JSX.Element 
 }
 
 function Field({ field, text, onChange }: { field: IField; text: string; onChange: (text: string) => void }): JSX.Element {
+  const trans = useTranslation();
   const label = (
     <span>
       {field.name}
-      {field.required && <abbr title="required">*</abbr>}
+      {field.required && <abbr title={trans.__('required')}>*</abbr>}
     </span>
   );
   const common = { value: text, spellCheck: false };

@@ -10,6 +10,7 @@ from tiny import ENVIRONMENT, make_bundle, processes
 from jupyter_deploy.errors import ServiceError, TargetError, UsageError
 from jupyter_deploy.listing import format_status
 from jupyter_deploy.registry import data_dir
+from jupyter_deploy.targets.local.client import stop_supervisor
 from jupyter_deploy.targets.local.target import LocalOptions
 
 
@@ -145,6 +146,17 @@ def test_environment_variables_are_passed_and_never_written(local, monkeypatch):
     assert read == {"TINY_SECRET": "hush-hush", "TINY_OTHER": "", "TINY_MORE": "more"}
     written = [path for path in data_dir().rglob("*") if path.is_file() and b"hush-hush" in path.read_bytes()]
     assert written == []
+
+
+def test_a_variable_that_only_the_notebook_set_is_named_with_where_to_start_it_from(local, monkeypatch):
+    make_bundle(local.folder / "bundles", "env", environment=("TINY_SECRET",))
+    local.deploy("env", env={"TINY_SECRET": "hush-hush"})
+    local.target.stop("tiny")
+    stop_supervisor()
+    with pytest.raises(TargetError, match=r"TINY_SECRET, which is not set here.*\n.*%deploy --start tiny"):
+        local.target.start("tiny")
+    monkeypatch.setenv("TINY_SECRET", "hush-hush")
+    assert local.target.start("tiny")[0].state == "live"
 
 
 def test_logs_are_parsed_and_name_their_version(local):

@@ -1,0 +1,114 @@
+"""The endpoints of this machine with their figures, looked at again and again: only what is new is read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+from jupyter_deploy.metrics import Sample
+from jupyter_deploy.registry import Connection, list_deployments, list_samples, open_registry, registry_path
+from jupyter_deploy.targets.deployments import find_targets
+from jupyter_deploy.targets.target import Status, Target
+from jupyter_deploy.watch import STATUS_SECONDS, Failure, Window, describe_status, search_failures
+
+WINDOW = 300
+"""Seconds that the figures look back on."""
+POINTS = 60
+"""Points of a spark line."""
+NOW = 10
+"""Seconds that are now."""
+KEPT = 60.0
+"""Seconds after which a log is searched in any case."""
+LATE = 3.0
+"""Seconds that a sample may come after what it counts."""
+
+
+class Board:
+    """Keeps the last minutes' samples, and how the endpoints are until something happens to one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._windows: dict[str, Window] = {}
+        self._statuses: tuple[float, Any, tuple[Status, ...]] | None = None
+
+    def refresh(self) -> None:
+        """Ask for everything the next time: something was done to an endpoint."""
+        self._statuses = None
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Give every endpoint with its figures."""
+        now = time.time()
+        with self._lock, closing(open_registry(registry_path())) as registry:
+            statuses = self._read_statuses(registry)
+            self._windows = {one.name: self._windows.get(one.name) or Window(WINDOW) for one in statuses}
+            for name, window in self._windows.items():
+                window.move(list_samples(registry, name, window.end or now - WINDOW), now)
+            return [{**_summarise(one), **_describe_figures(self._windows[one.name], now)} for one in statuses]
+
+    def _read_statuses(self, registry: Connection) -> tuple[Status, ...]:
+        # Whatever changes an endpoint leaves an event, but that a supervisor is gone.
+        (event,) = registry.execute("SELECT COALESCE(MAX(id), 0) FROM events").fetchone()
+        state = (registry_path(), event, [(one.name, one.version, one.wanted) for one in list_deployments(registry)])
+        known = self._statuses
+        if known is None or known[1] != state or time.monotonic() - known[0] >= STATUS_SECONDS or _is_moving(known[2]):
+            statuses = tuple(status for target in find_targets(None) for status in target.status())
+            known = self._statuses = (time.monotonic(), state, statuses)
+        return known[2]
+
+
+def _is_moving(statuses: Iterable[Status]) -> bool:
+    return any(one.state == "starting" or (one.state == "live" and one.workers < one.wanted_workers)
+               for one in statuses)
+
+
+def _summarise(status: Status) -> dict[str, Any]:
+    return {key: value for key, value in describe_status(status).items() if key not in ("versions", "events")}
+
+
+def _describe_figures(window: Window, now: float) -> dict[str, Any]:
+    total = window.total
+    return {
+        "rate": sum(sample.requests for sample in window.samples if sample.time > now - NOW) / NOW,
+        "p95": total.quantile(0.95) if total else None,
+        "requests": total.requests if total else 0,
+        "errors": total.errors if total else 0,
+        "spark": spark(window.samples, now),
+    }
+
+
+def spark(samples: Iterable[Sample], now: float) -> list[float]:
+    """Give the requests a second in `POINTS` equal stretches of the window, the oldest first."""
+    width = WINDOW / POINTS
+    counts = [0.0] * POINTS
+    for sample in samples:
+        if not sample.requests:
+            continue
+        first = max(0, int((sample.time - sample.seconds - now + WINDOW) // width))
+        last = min(POINTS - 1, int((sample.time - now + WINDOW) // width))
+        for index in range(first, last + 1):
+            counts[index] += sample.requests / (last - first + 1)
+    return [round(count / width, 2) for count in counts]
+
+
+class Failures:
+    """The failed calls of endpoints: a log is searched again only when calls have failed since."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, tuple[Failure, ...]]] = {}
+
+    def read(self, registry: Connection, target: Target, name: str) -> tuple[Failure, ...]:
+        """Give those of one endpoint."""
+        now = time.time()
+        searched, failures = self._known.get(name, (0.0, ()))
+        if now - searched >= KEPT or self._has_failed(registry, name, searched - LATE):
+            failures = search_failures(target, name)
+            self._known[name] = now, failures
+        return failures
+
+    def _has_failed(self, registry: Connection, name: str, since: float) -> bool:
+        found = registry.execute("SELECT 1 FROM samples WHERE deployment = ? AND resolution = 1 AND time > ?"
+                                 " AND errors > 0 LIMIT 1", (name, since))
+        return found.fetchone() is not None

@@ -1,0 +1,54 @@
+/** The versions of an endpoint: which is live, how each was proven, and the way back. */
+
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import * as React from 'react';
+import type { IEndpoint, IVersion } from '../api';
+import type { EndpointsModel } from '../endpoints';
+import { formatMoment } from '../format';
+import { Button, useTranslation } from './shared';
+
+export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
+  const trans = useTranslation();
+  const { versions, state } = shown.status;
+  const current = versions.find(one => one.version === shown.status.version);
+  const choose = async (one: IVersion) => {
+    const answer = await showDialog({
+      title: trans.__('Make version %1 of %2 live?', one.number, shown.name),
+      body: trans.__('It takes all calls from then on. The present version finishes what it has accepted, and stays in this list.'),
+      buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Make it live') })]
+    });
+    if (answer.button.accept) {
+      await model.act(shown.name, 'rollback', trans.__('%1 is at version %2.', shown.name, one.number), one.version);
+    }
+  };
+  return (
+    <ul className="jp-Deploy-rows">
+      {versions.map(one => (
+        <li key={one.version}>
+          <span className="jp-Deploy-row">
+            <span>
+              <strong>{one.number}</strong> <code>{one.version}</code>
+            </span>
+            {one.live ? (
+              <span className="jp-Deploy-state jp-mod-live">{trans.__('100 % of calls')}</span>
+            ) : state === 'stopped' ? (
+              one === current && <span className="jp-Deploy-quiet">{trans.__('was live last')}</span>
+            ) : (
+              <Button disabled={model.acting} onClick={() => void choose(one)} title={trans.__('Version %1 takes all calls', one.number)}>
+                {one.number < (current?.number ?? 0) ? trans.__('Roll back to this…') : trans.__('Make live…')}
+              </Button>
+            )}
+          </span>
+          <Facts version={one} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Facts({ version }: { version: IVersion }): JSX.Element {
+  const trans = useTranslation();
+  const { proof, notebook } = version;
+  const proven = proof?.calls ? trans.__('%1 of %2 golden calls equal', proof.equal, proof.calls) : trans.__('unproven');
+  return <span className="jp-Deploy-quiet">{[formatMoment(version.deployed_at), proven, notebook].filter(Boolean).join(' · ')}</span>;
+}
