@@ -111,6 +111,8 @@ class Window:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.samples: deque[Sample] = deque()
+        self.requests = 0
+        self.errors = 0
         self._latency: dict[float, int] = {}
 
     @property
@@ -127,8 +129,14 @@ class Window:
             self._count(self.samples.popleft(), -1)
 
     def _count(self, sample: Sample, sign: int) -> None:
+        self.requests += sign * sample.requests
+        self.errors += sign * sample.errors
         for bound, count in sample.latency.items():
             self._latency[bound] = self._latency.get(bound, 0) + sign * count
+
+    def quantile(self, share: float) -> float | None:
+        """Give the seconds within which `share` of the requests were answered; see `Sample.quantile`."""
+        return Sample(0.0, 0.0, 0, 0, self._latency).quantile(share)
 
     @property
     def total(self) -> Sample | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def list_samples(connection: Connection, deployment: str, since: float, resoluti
     ]
 
 
+@functools.lru_cache(4096)
 def _read_latency(text: str) -> dict[float, int]:
     return {float(bound): count for bound, count in json.loads(text).items()} if text != "{}" else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ WINDOW = 300
 """Seconds that the figures look back on."""
 POINTS = 60
 """Points of a spark line."""
+STRETCH = WINDOW / POINTS
+"""Seconds of a point."""
 NOW = 10
 """Seconds that are now."""
 KEPT = 60.0
@@ -31,7 +34,7 @@ class Board:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows: dict[str, Window] = {}
+        self._lines: dict[str, Line] = {}
         self._statuses: tuple[float, Any, tuple[Status, ...]] | None = None
 
     def refresh(self) -> None:
@@ -43,10 +46,10 @@ class Board:
         now = time.time()
         with self._lock, closing(open_registry(registry_path())) as registry:
             statuses = self._read_statuses(registry)
-            self._windows = {one.name: self._windows.get(one.name) or Window(WINDOW) for one in statuses}
-            for name, window in self._windows.items():
-                window.move(list_samples(registry, name, window.end or now - WINDOW), now)
-            return [{**_summarise(one), **_describe_figures(self._windows[one.name], now)} for one in statuses]
+            self._lines = {one.name: self._lines.get(one.name) or Line() for one in statuses}
+            for name, line in self._lines.items():
+                line.move(list_samples(registry, name, line.window.end or now - WINDOW), now)
+            return [{**_summarise(one), **self._lines[one.name].describe(now)} for one in statuses]
 
     def _read_statuses(self, registry: Connection) -> tuple[Status, ...]:
         # Whatever changes an endpoint leaves an event, but that a supervisor is gone.
@@ -68,29 +71,38 @@ def _summarise(status: Status) -> dict[str, Any]:
     return {key: value for key, value in describe_status(status).items() if key not in ("versions", "events")}
 
 
-def _describe_figures(window: Window, now: float) -> dict[str, Any]:
-    total = window.total
-    return {
-        "rate": sum(sample.requests for sample in window.samples if sample.time > now - NOW) / NOW,
-        "p95": total.quantile(0.95) if total else None,
-        "requests": total.requests if total else 0,
-        "errors": total.errors if total else 0,
-        "spark": spark(window.samples, now),
-    }
+class Line:
+    """An endpoint's samples of the last minutes, and its spark line, to which each sample is added once."""
 
+    def __init__(self) -> None:
+        self.window = Window(WINDOW)
+        self._counts: dict[int, float] = {}
 
-def spark(samples: Iterable[Sample], now: float) -> list[float]:
-    """Give the requests a second in `POINTS` equal stretches of the window, the oldest first."""
-    width = WINDOW / POINTS
-    counts = [0.0] * POINTS
-    for sample in samples:
-        if not sample.requests:
-            continue
-        first = max(0, int((sample.time - sample.seconds - now + WINDOW) // width))
-        last = min(POINTS - 1, int((sample.time - now + WINDOW) // width))
-        for index in range(first, last + 1):
-            counts[index] += sample.requests / (last - first + 1)
-    return [round(count / width, 2) for count in counts]
+    def move(self, samples: Iterable[Sample], now: float) -> None:
+        """Take the new samples in and let the old ones go."""
+        taken = list(samples)
+        self.window.move(taken, now)
+        for sample in taken:
+            if sample.requests:
+                first, last = (int(time // STRETCH) for time in (sample.time - sample.seconds, sample.time))
+                for stretch in range(first, last + 1):
+                    share = sample.requests / (last - first + 1)
+                    self._counts[stretch] = self._counts.get(stretch, 0.0) + share
+        oldest = int(now // STRETCH) - POINTS
+        self._counts = {stretch: count for stretch, count in self._counts.items() if stretch > oldest}
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """Give the figures of now, and the requests a second in equal stretches of the window, the oldest first."""
+        recent = itertools.takewhile(lambda sample: sample.time > now - NOW, reversed(self.window.samples))
+        end = int(now // STRETCH)
+        return {
+            "rate": sum(sample.requests for sample in recent) / NOW,
+            "p95": self.window.quantile(0.95),
+            "requests": self.window.requests,
+            "errors": self.window.errors,
+            "spark": [round(self._counts.get(stretch, 0.0) / STRETCH, 2)
+                      for stretch in range(end - POINTS + 1, end + 1)],
+        }
 
 
 class Failures:

@@ -78,7 +78,8 @@ def _widen(samples: Sequence[Sample], width: int) -> list[Sample]:
 
 def _describe_row(sample: Sample) -> list[float | None]:
     figures = sample.describe()
-    return [None if (value := figures[key]) is None else round(value, 5) for key in FIELDS]
+    # The time as it is: it is compared with `settled`.
+    return [sample.time, *(None if (value := figures[key]) is None else round(value, 5) for key in FIELDS[1:])]
 
 
 def list_entries(name: str) -> dict[str, Any]:

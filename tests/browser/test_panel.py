@@ -174,7 +174,7 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
     press(page, "Show it")
     press(page, "Call price")
     page.get_by_text("as in the notebook").last.wait_for()
-    call_in_waves(name, 50) if PICTURES else call_often(name, 400)
+    call_in_waves(name, 40) if PICTURES else call_often(name, 400)
     page.wait_for_function("Number(document.querySelector('.jp-Deploy-chart strong').textContent) > 1")
     page.get_by_text("Golden calls").last.click()
     page.get_by_text('{"rooms":2,"area":50}').wait_for()
@@ -339,7 +339,7 @@ def test_the_panel_works_in_notebook_7(page: Any, jupyter_folders: Path) -> None
                       " content.activeCellIndex = content.widgets.length - 1; }", "%deploy --metrics flats")
         execute(page, "notebook:run-cell")
         live = page.locator(".nbdeploy-panel")
-        live.locator("svg .nbdeploy-memory[d]").wait_for()
+        live.locator("svg .nbdeploy-memory[d]").wait_for(state="attached")  # a level line has no height
         assert live.locator(".nbdeploy-state").inner_text() == "live"
         press(page, "Show it")
         page.locator(".jp-Deploy-chart").first.wait_for()
