@@ -52,7 +52,7 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     if not options.exact and list_models(captured):
         with stage(report, "compile") as said:
             compiled, outcomes = compile_models(captured)
-            said.append("; ".join(map(str, outcomes)))
+            said.append("; ".join(one.brief for one in outcomes))
     return _write(captured, compiled, outcomes, report)
 
 
@@ -66,7 +66,7 @@ def _write(captured: Capture, compiled: Capture, outcomes: tuple[Outcome, ...], 
             before = resolve(captured.imports, cache=data_dir() / "cache")
             left_out = tuple(sorted({one.name for one in before.distributions}
                                     - {one.name for one in requirements.distributions}))
-            said += [f", {', '.join(left_out)} left out"] if left_out else []
+            said += [f", {len(left_out)} left out"] if left_out else []
     with stage(report, "bundle") as said:
         bundle = write_bundle(compiled, requirements, data_dir() / "bundles")
         said.append(f"version {bundle.version}, {format_size(bundle.size)}")
@@ -81,7 +81,7 @@ def put_back_models(packaged: Packaged, error: DeployError, report: Report) -> P
     plain = packaged.plain or packaged.capture
     reason = f"the service with it fell short: {error.message.partition(chr(10))[0]}"
     outcomes = tuple(Outcome(one.name, one.type, None, reason) if one.trial else one for one in packaged.models)
-    report("compile", "; ".join(map(str, outcomes)), 0.0)
+    report("compile", "; ".join(one.brief for one in outcomes), 0.0)
     return _write(plain, plain, outcomes, report)
 
 

@@ -43,6 +43,14 @@ class Outcome:
         return (f"{self.name}: compiled ({self.form}), {equal} on {self.trial.rows} rows, "
                 f"{self.trial.faster_alone:.0f}x faster for one row, {self.trial.faster_together:.0f}x for {MANY}")
 
+    @property
+    def brief(self) -> str:
+        """Say it in the few words that a line of progress has room for."""
+        if self.trial is None:
+            return f"{self.name} stays as it is: {self.reason}"
+        equal = "equal" if self.trial.difference == 0 else f"within {self.trial.difference:.0e}"
+        return f"{self.name} {self.trial.faster_alone:.0f}x faster, {equal}"
+
     def dump(self) -> dict[str, Any]:
         """Give it as a JSON object."""
         return {"name": self.name, "type": self.type, "form": self.form, "reason": self.reason,

@@ -8,12 +8,13 @@ import type { IKnown, NotebookModel } from '../notebook';
 import { Differences } from './contents';
 import { Button, Clamp, Problem, useTranslation } from './shared';
 
-const STAGES = ['capture', 'requirements', 'bundle', 'start', 'prove', 'live'];
+const STAGES = ['capture', 'compile', 'requirements', 'bundle', 'start', 'prove', 'live'];
 
 /** Name a stage of the recipe. */
 function nameStage(stage: string, trans: TranslationBundle): string {
   const names: Record<string, string> = {
     capture: trans.__('Capture'),
+    compile: trans.__('Compile'),
     requirements: trans.__('Requirements'),
     bundle: trans.__('Bundle'),
     added: trans.__('Added'),
