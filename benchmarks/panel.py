@@ -51,7 +51,7 @@ from jupyter_deploy.targets.target import find_target
 
 LIVE, ALL = 10, 50
 """Endpoints that are live and called all the time; with those that are stopped."""
-SECONDS = {"quick": 6.0, "full": 30.0}
+SECONDS = {"quick": 6.0, "full": 12.0}
 POLL_SECONDS = 2.0
 """How often the side panel asks."""
 PANELS = ("import time\nfrom jupyter_deploy.targets.target import find_target\n"

@@ -123,7 +123,7 @@ def figure(text: str) -> float:
 
 def figures(panel: Any) -> dict[str, str]:
     return dict(zip(("rate", "latency", "errors", "in_flight", "cpu", "memory"),
-                    panel.locator(".nbdeploy-figure").all_inner_texts(), strict=True))
+                    panel.locator(".nbdeploy-tile:not([hidden]) .nbdeploy-figure").all_inner_texts(), strict=True))
 
 
 def test_figures_and_charts_move_under_load(page: Any, panel: Any) -> None:
