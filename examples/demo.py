@@ -48,7 +48,8 @@ def main() -> int:
                  "the service")
     row("", "answered exactly what the notebook answered")
     row("time", f"{done['seconds']:.1f} s from %deploy to live; {seconds:.1f} s in all, with starting a kernel and training")
-    row("", "; ".join(f"{one['name']} {one['seconds']:.2f} s" for one in done["stages"]))
+    for line in textwrap.wrap("; ".join(f"{one['name']} {one['seconds']:.2f} s" for one in done["stages"]), 90):
+        row("", line)
 
     heading("Call it")
     row("POST", f"{done['url']}/predict")

@@ -19,8 +19,8 @@ TAG = "nbdeploy-injected"
 """Marks the cells of an executed notebook that the author did not write."""
 _EXTENSION = "--InteractiveShellApp.extensions=jupyter_deploy"
 """Loads the extension where the notebook does not: a cell of ours for it would shift the numbers of all others."""
-_QUIET = "--IPKernelApp.log_level=ERROR"
-"""Keeps a kernel's advice about its own transport off the user's screen."""
+_QUIET = "--IPKernelApp.log_level=CRITICAL"
+"""Keeps what a kernel says of its own transport and of its end off the user's screen."""
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 

@@ -94,6 +94,7 @@ def test_demo_works_twice_as_the_readme_shows(jupyter_folders: Path) -> None:
         done = subprocess.run([sys.executable, EXAMPLES / "demo.py"], capture_output=True, text=True, timeout=120,
                               check=False, cwd=EXAMPLES.parent)
         assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        told = {line.split()[0] for line in done.stderr.splitlines()}
+        assert told <= {"capture", "compile", "requirements", "bundle", "start", "prove", "live"}
         assert normalise(done.stdout) == normalise(shown.removeprefix("$ make demo\n"))
         assert max(map(len, done.stdout.splitlines())) <= 120

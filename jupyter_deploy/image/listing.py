@@ -13,7 +13,7 @@ _SHORT = 60
 
 def format_stage(name: str, text: str, seconds: float) -> str:
     """Lay out a finished stage as one line."""
-    return f"  {name:<14} {text:<60} {seconds:6.2f} s"
+    return f"{name:<13}{text:<38} {seconds:5.2f} s"
 
 
 def describe_step(step: str) -> str | None:

@@ -36,7 +36,7 @@ def test_a_notebook_becomes_an_image(jupyter_folders: Path, tmp_path: Path, engi
         assert (outcome["reference"], outcome["name"], outcome["proof"]["equal"]) == (TAG, "rated", 1)
         assert find_target("local").status() == ()
         for stage in ("capture", "wheels", "environment", "service", "prove"):
-            assert f"  {stage} " in done.stderr
+            assert f"\n{stage} " in done.stderr
         with running(TAG) as container:
             assert container.ask("POST", "/predict", {"x": 4}) == (200, "20")
     finally:
@@ -57,7 +57,7 @@ def test_up_tells_each_stage_of_the_build(jupyter_folders: Path, tmp_path: Path,
     done = nbdeploy("up", str(path), "--entry", "predict", "--target", "docker", "--base", BASE, "--name", name)
     try:
         assert done.returncode == 0, done.stderr
-        lines = [line for line in done.stderr.splitlines() if line.startswith("  ")]
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
         assert {"wheels", "environment", "content", "service", "start"} <= {line.split()[0] for line in lines}
         # The text is at most 60 characters in a line of columns; only a list of packages may be longer.
         assert any("compiling the service" in line for line in lines)

@@ -103,7 +103,9 @@ def test_an_image_that_answers_otherwise_gets_no_name(bundle: Path, tmp_path: Pa
 
 def test_an_interrupted_build_leaves_no_container_and_no_name(bundle: Path, image: Image) -> None:
     command = [sys.executable, "-m", "jupyter_deploy", "build", str(bundle), "--base", BASE, "--tag", STOPPED]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # Where the tests run in the background, they were started with Ctrl-C ignored.
+    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - one line more explains less
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         for _ in range(1200):
             if list_containers(bundle):
                 break
