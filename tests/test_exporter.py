@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
 import subprocess
 import sys
 import urllib.request
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
 CELLS = [
     ("open('ran', 'w').close()\n%matplotlib inline", []),
     ("import math\nimport six\nimport numpy as np\nimport helpers, nosuchmodule\nLIMIT = 10  # plain", []),
@@ -92,13 +88,3 @@ def test_a_model_gets_an_entry(tmp_path: Path) -> None:
 
     _, resources = DeployExporter().from_filename(str(write(tmp_path, [("model = fit()", []), ("%deploy model", [])])))
     assert "def predict_model(data):\n    return model.predict(data)" in resources["outputs"]["model-service/service.py"].decode()
-
-
-async def test_lab_lists_it_and_sends_the_project(jp_fetch: Any, jp_root_dir: Path) -> None:
-    write(jp_root_dir, CELLS)
-    formats = json.loads((await jp_fetch("api", "nbconvert")).body)
-    assert formats["deploy"] == {"output_mimetype": "text/markdown"}
-    sent = await jp_fetch("nbconvert", "deploy", "model.ipynb", params={"download": "true"})
-    with zipfile.ZipFile(io.BytesIO(sent.body)) as archive:
-        assert {"service.py", "serve.py", "Dockerfile", "model.md"} <= set(archive.namelist())
-    assert not (jp_root_dir / "ran").exists()

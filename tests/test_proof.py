@@ -60,7 +60,7 @@ def test_nothing_more_is_asked_of_a_service_that_hangs(tmp_path: Path) -> None:
         (tmp_path / call.file).write_text('{"request": {}, "answer": 1, "kind": "int"}')
     with HTTPServer(("127.0.0.1", 0), Overdue) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        found = prove(tmp_path, SimpleNamespace(golden=calls), f"http://127.0.0.1:{server.server_port}")  # type: ignore[arg-type]
+        found = prove(tmp_path, SimpleNamespace(golden=calls, tolerance=(0.0, 0.0)), f"http://127.0.0.1:{server.server_port}")  # type: ignore[arg-type]
         server.shutdown()
     assert (found.calls, found.equal, found.timed_out) == (3, 0, True)
     assert [one.service for one in found.differences] == ["504: the entry f did not answer within 60 s"]

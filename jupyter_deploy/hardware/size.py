@@ -18,6 +18,8 @@ SPARE = 64 << 20
 """Bytes added to that: what a small worker needs to breathe."""
 STEP = 64 << 20
 """Limits are multiples of this many bytes."""
+TELLING = 0.1
+"""Seconds: processor time comes in ticks of 10 ms, so what is shorter does not tell how many processors were busy."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def suggest_size(usage: Usage, *, processors: int | None = None, memory: int | N
     memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = _round_up(usage.peak * HEADROOM + SPARE)
     # A worker answers one call at a time on one thread, unless its libraries compute on several.
-    busy = usage.cpu / usage.seconds if usage.seconds > 0 else 0.0
+    busy = usage.cpu / usage.seconds if usage.seconds >= TELLING else 0.0
     cpus = float(max(1, round(busy)))
     workers = max(1, min(int(processors // cpus), int(memory * 0.8 // limit)))
     gpu = None if not usage.gpu_memory else _round_up(usage.gpu_memory * HEADROOM)

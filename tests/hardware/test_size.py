@@ -49,6 +49,7 @@ def test_a_process_that_is_gone_is_not_measured() -> None:
     (Usage(3, 1.0, 0.9, 100 * MIB), 4, 8192 * MIB, (192 * MIB, 1.0, 4)),
     (Usage(3, 1.0, 3.9, 1000 * MIB), 8, 65536 * MIB, (1344 * MIB, 4.0, 2)),
     (Usage(3, 1.0, 0.0, 4000 * MIB), 8, 8192 * MIB, (5120 * MIB, 1.0, 1)),
+    (Usage(1, 0.01, 0.02, 100 * MIB), 4, 8192 * MIB, (192 * MIB, 1.0, 4)),
     (Usage(0, 0.0, 0.0, 10 * MIB), 2, 8192 * MIB, (128 * MIB, 1.0, 2)),
 ])
 def test_limits_have_headroom(usage: Usage, processors: int, memory: int, expected: tuple[int, float, int]) -> None:
