@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from jupyter_deploy.capture.observed import ANY, CannotTravel, observe, observe_
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import decode
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
-from jupyter_deploy.runtime.manifest import Parameter, TypeSpec
+from jupyter_deploy.runtime.manifest import Entry, Parameter, TypeSpec
 from jupyter_deploy.runtime.matrices import is_default_index
 
 Call = tuple[Sequence[Any], Mapping[str, Any]]
@@ -201,3 +201,38 @@ def find_class(path: str) -> Any:
     for name in qualname.split("."):
         found = getattr(found, name)
     return found
+
+
+_MODULES_OF_KINDS = {"frame": "pandas", "series": "pandas", "array": "numpy", "scalar": "numpy", "tensor": "torch"}
+
+
+def modules_of_types(entries: Sequence[Entry]) -> dict[str, str]:
+    """Modules that decoding the arguments needs."""
+    modules: dict[str, str] = {}
+    for entry in entries:
+        for parameter in entry.parameters:
+            reason = f"the argument {parameter.name} of {entry.name} is made with it"
+            for spec in _specs(parameter.type):
+                module = _MODULES_OF_KINDS.get(spec["kind"])
+                if module is not None:
+                    modules.setdefault(module, reason)
+                owner = str(spec.get("class", "")).partition(":")[0]
+                if owner not in ("", "service", "__main__", "builtins"):
+                    modules.setdefault(owner, reason)
+    return modules
+
+
+def _specs(spec: TypeSpec) -> Iterator[TypeSpec]:
+    """Walk a type and the types in it."""
+    yield spec
+    for value in spec.values():
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict) and "kind" in inner:
+                yield from _specs(inner)
+            elif isinstance(inner, dict) and isinstance(inner.get("type"), dict):
+                yield from _specs(inner["type"])
+
+
+def classes_of(spec: TypeSpec) -> set[str]:
+    """Name the classes that a type, and the types in it, are made with."""
+    return {str(inner["class"]) for inner in _specs(spec) if "class" in inner}
