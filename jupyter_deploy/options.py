@@ -18,7 +18,8 @@ from jupyter_deploy.runtime.options import read_batch
 if TYPE_CHECKING:
     from jupyter_deploy.recipe import DeployOptions
 
-_SETTINGS = ("workers", "host", "port", "timeout", "max_body", "max_queue", "batch", "base", "memory", "cpus")
+_SETTINGS = ("workers", "min", "max", "idle", "host", "port", "timeout", "max_body", "max_queue", "batch", "base",
+             "memory", "cpus")
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,7 +85,15 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unproven", action="store_true", help="deploy even without a golden call")
     parser.add_argument("--exact", action="store_true",
                         help="serve models as they are: compile none, even where that is proven equal")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: as before, or 1)")
+    parser.add_argument("--workers", type=_read_count, metavar="N|auto",
+                        help="processes that serve (default: as before, or 1); auto: as many as the calls need, from 1 "
+                             "to what fits this machine")
+    parser.add_argument("--min", type=int, metavar="N",
+                        help="local: never fewer workers; 0 lets it sleep without calls, and the next call wakes it")
+    parser.add_argument("--max", type=_read_count, metavar="N|auto",
+                        help="local: never more workers (default with --min: auto)")
+    parser.add_argument("--idle", type=float, metavar="S",
+                        help="local: seconds after which a worker that is not needed goes (default: 300)")
     parser.add_argument("--port", type=int, metavar="P",
                         help="the port; by default a free one from 8100 on, remembered")
     parser.add_argument("--host", metavar="H", help="the address to listen on (default: 127.0.0.1); "
@@ -122,6 +131,14 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
                               strict=arguments.strict, unproven=arguments.unproven, gpu=arguments.gpu,
                               gpu_memory=arguments.gpu_memory, exact=arguments.exact)
     return DeployOptions(captured, arguments.target or "local", settings, read_key(arguments.api_key))
+
+
+def _read_count(text: str) -> int | str:
+    """Read a number of processes, or `auto`."""
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: wanted a number, or auto") from None
 
 
 def _read_size(text: str) -> int:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from jupyter_deploy.errors import DiskFull, TargetError
 
-SCHEMA = 2
+SCHEMA = 3
 _SINCE = {2: ("ALTER TABLE samples ADD COLUMN batches INTEGER NOT NULL DEFAULT 0",
               "ALTER TABLE samples ADD COLUMN batched INTEGER NOT NULL DEFAULT 0",
-              "ALTER TABLE samples ADD COLUMN gpu REAL", "ALTER TABLE samples ADD COLUMN gpu_memory INTEGER")}
+              "ALTER TABLE samples ADD COLUMN gpu REAL", "ALTER TABLE samples ADD COLUMN gpu_memory INTEGER"),
+          3: ("ALTER TABLE deployments ADD COLUMN scale TEXT NOT NULL DEFAULT '{}'",)}
 """What makes each schema of the one before."""
 BUSY_SECONDS = 5.0
 ROOM = 1 << 20
@@ -30,7 +31,8 @@ CREATE TABLE deployments (
     wanted TEXT NOT NULL CHECK (wanted IN ('live', 'stopped')),
     version TEXT NOT NULL,
     api_key_digest TEXT,
-    created REAL NOT NULL
+    created REAL NOT NULL,
+    scale TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE TABLE versions (
     deployment TEXT NOT NULL REFERENCES deployments (name) ON DELETE CASCADE,

@@ -27,6 +27,8 @@ class Record:
     limits: dict[str, Any] = field(default_factory=dict)
     api_key_digest: str | None = None
     created: float = field(default_factory=time.time)
+    scale: dict[str, Any] = field(default_factory=dict)
+    """Between which numbers of workers it moves; empty: always `workers`."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,13 @@ def save_deployment(connection: Connection, record: Record) -> None:
     with connection:
         connection.execute(
             "INSERT INTO deployments (name, target, host, port, workers, limits, wanted, version, api_key_digest,"
-            " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET target = excluded.target,"
+            " created, scale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET target = excluded.target,"
             " host = excluded.host, port = excluded.port, workers = excluded.workers, limits = excluded.limits,"
-            " wanted = excluded.wanted, version = excluded.version, api_key_digest = excluded.api_key_digest",
+            " wanted = excluded.wanted, version = excluded.version, api_key_digest = excluded.api_key_digest,"
+            " scale = excluded.scale",
             (record.name, record.target, record.host, record.port, record.workers, json.dumps(record.limits),
-             record.wanted, record.version, record.api_key_digest, record.created),
+             record.wanted, record.version, record.api_key_digest, record.created, json.dumps(record.scale)),
         )
 
 
@@ -78,12 +82,13 @@ def find_deployment(connection: Connection, name: str) -> Record | None:
 def list_deployments(connection: Connection) -> list[Record]:
     """Give all deployments by name."""
     rows = connection.execute(
-        "SELECT name, target, host, port, workers, version, wanted, limits, api_key_digest, created"
+        "SELECT name, target, host, port, workers, version, wanted, limits, api_key_digest, created, scale"
         " FROM deployments ORDER BY name"
     )
     return [
-        Record(name, target, host, port, workers, version, wanted, json.loads(limits), api_key_digest, created)
-        for name, target, host, port, workers, version, wanted, limits, api_key_digest, created in rows
+        Record(name, target, host, port, workers, version, wanted, json.loads(limits), api_key_digest, created,
+               json.loads(scale))
+        for name, target, host, port, workers, version, wanted, limits, api_key_digest, created, scale in rows
     ]
 
 

@@ -35,7 +35,7 @@ def test_a_newer_schema_is_refused(tmp_path):
     path = tmp_path / "registry.db"
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 99")
-    with pytest.raises(TargetError, match=r"schema 99; this nbdeploy reads schema 2.*\n.*pip install --upgrade"):
+    with pytest.raises(TargetError, match=r"schema 99; this nbdeploy reads schema 3.*\n.*pip install --upgrade"):
         open_registry(path)
 
 
@@ -59,6 +59,7 @@ def test_a_registry_of_an_earlier_release_is_brought_up_to_date(tmp_path):
     with closing(open_registry(path)) as registry:
         for column in ("batches", "batched", "gpu", "gpu_memory"):
             registry.execute(f"ALTER TABLE samples DROP COLUMN {column}")
+        registry.execute("ALTER TABLE deployments DROP COLUMN scale")
         registry.execute("INSERT INTO samples VALUES ('old', 1, 5.0, 1, 2, 0, '{\"0.001\": 2}', 0, 1, 0.5, 100)")
         registry.execute("PRAGMA user_version = 1")
         registry.commit()

@@ -11,6 +11,7 @@ from jupyter_deploy.errors import TargetError, UsageError
 from jupyter_deploy.registry import Record, list_deployments, open_registry, registry_path
 from jupyter_deploy.runtime.manifest import Manifest
 from jupyter_deploy.targets.local.listeners import LOOPBACK, bind_listener, is_loopback
+from jupyter_deploy.targets.local.scaling import AUTO
 from jupyter_deploy.targets.local.spec import Limits
 from jupyter_deploy.targets.local.target import LocalOptions
 
@@ -28,6 +29,18 @@ class DockerOptions(LocalOptions):
     """Bytes that one container may use; by default what its proof suggests."""
     cpus: float | None = None
     """Processors that one container may use; by default what its proof suggests."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        super().__post_init__()
+        if self.workers == AUTO or any(one is not None for one in (self.min, self.max, self.idle)):
+            raise UsageError("the number of containers is fixed; only the local target changes it by itself",
+                             where="--workers", advice="give --workers N, or leave out --target docker")
+
+    @property
+    def containers(self) -> int | None:
+        """How many; None: as many as it had, at first one."""
+        return None if self.workers is None else int(self.workers)
 
     @property
     def limits(self) -> Limits:

@@ -275,7 +275,7 @@ class DockerTarget:
 
 
 def _workers(options: DockerOptions, known: Record | None) -> int:
-    return options.workers or (known.workers if known else 1)
+    return options.containers or (known.workers if known else 1)
 
 
 def _read(bundle: Path) -> Manifest:

@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_deploy import errors
 from jupyter_deploy.errors import DeployError, ServiceError, TargetError
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised when a request or an answer changes its meaning."""
 
 LOCK = "supervisor.json"

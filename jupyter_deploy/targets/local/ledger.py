@@ -30,6 +30,7 @@ from jupyter_deploy.registry import (
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import rotate_logs
+from jupyter_deploy.targets.local.scaling import Scale, read_scale
 from jupyter_deploy.targets.local.spec import Spec
 
 
@@ -82,6 +83,11 @@ class Ledger:
             raise TargetError(f"there is no deployment {self.name!r}", advice="`nbdeploy ls` lists them")
         return record
 
+    def read_scale(self) -> Scale:
+        """Give between which numbers of workers it moves: at first, one."""
+        record = self.find()
+        return Scale() if record is None else read_scale(record.scale, record.workers)
+
     def find_version(self, version: str) -> VersionRecord:
         """Give a version's row (`TargetError`, with those that there are, when there is none)."""
         found = find_version(self._registry, self.name, version)
@@ -111,8 +117,8 @@ class Ledger:
         """Write down that a version is live; a new one comes with its release."""
         known = self.find()
         record = Record(
-            self.name, "local", listener.host, listener.port, spec.workers, spec.version,
-            limits=dataclasses.asdict(spec.limits), api_key_digest=spec.api_key_digest,
+            self.name, "local", listener.host, listener.port, spec.scale.first, spec.version,
+            limits=dataclasses.asdict(spec.limits), api_key_digest=spec.api_key_digest, scale=spec.scale.dump(),
         )
         save_deployment(self._registry, record)
         if release is not None:

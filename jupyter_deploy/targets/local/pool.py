@@ -61,7 +61,7 @@ class Pool:
 
         """
         try:
-            first, *_ = await asyncio.gather(*(self._start_worker() for _ in range(self.spec.workers)))
+            first, *_ = await asyncio.gather(*(self._start_worker() for _ in range(self.spec.scale.first)))
         except BaseException:
             await self.kill()
             raise
@@ -79,7 +79,7 @@ class Pool:
 
     async def accept(self) -> None:
         """Let all workers accept callers, and wait until they do (`ServiceError` when one has died)."""
-        if len(self.workers) < self.spec.workers:
+        if len(self.workers) < self.spec.scale.first:
             raise ServiceError(f"a worker of version {self.spec.version} died after it was ready",
                                where=self.spec.name, advice="its log says why; then deploy again")
         self.listener.listen()

@@ -14,6 +14,7 @@ from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
 from jupyter_deploy.targets.local.pool import Pool
+from jupyter_deploy.targets.local.scaling import read_scale
 from jupyter_deploy.targets.local.spec import Limits, Spec
 from jupyter_deploy.targets.local.workers import Children
 
@@ -148,7 +149,8 @@ class Service:
         known = {**self._variables, **variables}
         _check_variables(record.name, Path(found.bundle), known)
         spec = Spec(
-            record.name, version, Path(found.bundle), found.environment, record.workers, Limits(**record.limits),
+            record.name, version, Path(found.bundle), found.environment,
+            read_scale(record.scale, record.workers), Limits(**record.limits),
             self.ledger.log(version), self.ledger.metrics, record.api_key_digest, known,
         )
         return await self.stage(spec, await self._wait_for_port())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +9,19 @@ from typing import Any
 
 from jupyter_deploy.runtime.options import Options, name_batch
 from jupyter_deploy.targets.local.listeners import Listener
+from jupyter_deploy.targets.local.scaling import Scale, count_threads
 
 _PASSED = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 })
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
-"""How many threads linear algebra and OpenMP take; without these, each process takes as many as there are cores."""
+_THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS",
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)
+"""How many threads libraries compute with; without these, each process takes as many as there are cores."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Spec:
     bundle: Path
     environment: dict[str, Any]
     """`python`, `paths` and `kind`, as `dataclasses.asdict(Environment)` gives them."""
-    workers: int
+    scale: Scale
     limits: Limits
     log: Path
     metrics: Path
@@ -76,13 +80,9 @@ class Spec:
     @property
     def worker_variables(self) -> dict[str, str]:
         """What a worker finds in `os.environ`: several share the cores, unless a variable of the author's says more."""
-        threads = max(1, _count_cores() // self.workers)
-        shared = {name: str(threads) for name in _THREADS} if self.workers > 1 else {}
+        threads = str(count_threads(self.scale))
+        shared = dict.fromkeys(_THREADS, threads) if self.scale.max != 1 else {}
         return {**shared, **self.variables}
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pass_variables(environ: Mapping[str, str], required: Iterable[str] = ()) -> dict[str, str]:

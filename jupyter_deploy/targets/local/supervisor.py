@@ -19,6 +19,7 @@ from jupyter_deploy.targets.local.forwards import Forwards
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, is_loopback
 from jupyter_deploy.targets.local.pool import Pool
+from jupyter_deploy.targets.local.scaling import choose_scale
 from jupyter_deploy.targets.local.service import Service
 from jupyter_deploy.targets.local.spec import Limits, Spec, pass_variables
 from jupyter_deploy.targets.local.workers import Children
@@ -133,7 +134,7 @@ class Supervisor:
         listener = service.choose_listener(request["host"], request["port"], self._taken_ports(name))
         spec = Spec(
             name, request["version"], Path(request["bundle"]), request["environment"],
-            request["workers"] or (known.workers if (known := service.ledger.find()) else 1),
+            choose_scale(service.ledger.read_scale(), **request["scale"]),
             Limits(**request["limits"]), service.ledger.log(request["version"]), service.ledger.metrics,
             request["api_key_digest"], request["variables"],
         )

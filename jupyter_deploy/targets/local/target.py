@@ -27,6 +27,7 @@ from jupyter_deploy.targets.local.client import Client, connect, start_ahead
 from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url, is_loopback
 from jupyter_deploy.targets.local.logs import follow_log, read_log
+from jupyter_deploy.targets.local.scaling import Auto, Scale, check_scale, choose_scale
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
 from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, Status, check_name
 
@@ -35,8 +36,14 @@ from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, S
 class LocalOptions:
     """How a deployment runs on this machine."""
 
-    workers: int | None = None
-    """None: as many as it had, at first one."""
+    workers: int | Auto | None = None
+    """`auto`: from one to as many as fit; None: as many as it had, at first one."""
+    min: int | None = None
+    """The fewest workers: 0 lets it sleep without callers."""
+    max: int | Auto | None = None
+    """The most workers."""
+    idle: float | None = None
+    """Seconds after which a worker that is not needed goes."""
     host: str | None = None
     """The address to listen on; None: the one it had, at first 127.0.0.1."""
     port: int | None = None
@@ -52,15 +59,25 @@ class LocalOptions:
     """Calls that are answered together; 1: none."""
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise UsageError(f"wanted at least 1 worker, found {self.workers}", where="--workers",
-                             advice="leave it out for one worker")
+        check_scale(self.workers, self.min, self.max, self.idle)
         if self.port is not None and not 1 <= self.port <= 65535:
             raise UsageError(f"wanted a port from 1 to 65535, found {self.port}", where="--port",
                              advice="leave it out for a free one")
         if self.host is not None and not is_loopback(self.host) and self.api_key is None:
             raise UsageError(f"{self.host} can be reached from other machines, and there is no API key", where="--host",
                              advice="give one with --api-key, or listen on 127.0.0.1")
+
+    @property
+    def said_scale(self) -> str | None:
+        """What was said of the number of workers, in words; None: nothing."""
+        if self.workers is None and self.min is None and self.max is None:
+            return None
+        return choose_scale(Scale(), self.workers, self.min, self.max, self.idle).text
+
+    @property
+    def scale(self) -> dict[str, Any]:
+        """What was said of the number of workers, as `choose_scale` takes it."""
+        return {"workers": self.workers, "least": self.min, "most": self.max, "idle": self.idle}
 
     @property
     def api_key_digest(self) -> str | None:
@@ -84,9 +101,10 @@ class LocalTarget:
         manifest = _read(bundle)
         where = f"{options.host or LOOPBACK}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
         lines = (
-            f"start version {manifest.version} with {environment.python}; workers: {options.workers or 'as before'}",
+            f"start version {manifest.version} with {environment.python}; workers: {options.said_scale or 'as before'}",
             f"prove them on a private port, unseen by callers (golden calls: {len(manifest.golden)})",
             f"take over {where}; the version that is live now finishes what it accepted",
+            *_plan_sleep(options, manifest),
         )
         return Plan(self.name, name, manifest.version, bundle, environment, options, lines, notebook)
 
@@ -106,7 +124,7 @@ class LocalTarget:
         try:
             answer = client.request(
                 "stage", name=plan.name, version=plan.version, bundle=str(plan.bundle.resolve()),
-                environment=asdict(plan.environment), workers=options.workers, host=options.host, port=options.port,
+                environment=asdict(plan.environment), scale=options.scale, host=options.host, port=options.port,
                 limits=asdict(Limits(options.max_body, options.max_queue, options.timeout, options.batch)),
                 api_key_digest=options.api_key_digest, variables=variables,
             )
@@ -180,6 +198,14 @@ class LocalTarget:
         _records(name)
         with _connect() as client:
             client.request("delete", name=name)
+
+
+def _plan_sleep(options: LocalOptions, manifest: Manifest) -> Iterator[str]:
+    if options.min != 0:
+        return
+    yield f"sleep after {options.idle or Scale.idle:g} s without a call; the next one wakes it and is answered"
+    if changing := [entry.name for entry in manifest.entries if entry.mutates]:
+        yield f"lose, when it sleeps, what calls of {', '.join(changing)} have changed"
 
 
 def _connect(*, replace: bool = False) -> Client:
