@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from hashlib import sha256
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from .calls import Caller
 from .counters import Counters
@@ -16,9 +17,15 @@ from .logs import log
 from .messages import Answer, Page, Prediction, Reply, Request, Routes
 from .options import Options
 from .protocols.typed import refuse as refuse_typed
-from .refusals import Refusal, busy
+from .refusals import Refusal, hopeless, too_many
+from .terms import LOW, read_terms
+from .turns import Turns
 
-MALFORMED = {400: "this is not an HTTP request", 431: "the request's head is too large"}
+if TYPE_CHECKING:
+    from .queues import Queue
+
+MALFORMED = {400: "this is not an HTTP request", 408: "the request came too slowly",
+             431: "the request's head is too large"}
 
 
 class App:
@@ -37,6 +44,7 @@ class App:
         self.in_progress = 0
         """Predictions that wait or run outside the event loop."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = Turns(caller, self.deliver)
 
     def admit(self, request: Request) -> Answer | None:
         """Find the route, and refuse a prediction for which the body need not be read."""
@@ -60,19 +68,38 @@ class App:
             raise Refusal(415, "unsupported_encoding", f"the body should not be compressed, but it is with {encoding}")
         if int(headers.get(b"content-length", b"0")) > self._max_body:
             raise self._too_large()
-        if self.in_progress >= self._max_queue:
-            raise self._too_many()
+        request.terms = read_terms(headers)
+        self._check_load(request)
 
     def admit_again(self, request: Request) -> Answer | None:
-        """Refuse a prediction while too many are in progress; all else was found right in a head of the same bytes."""
+        """Refuse a prediction that would wait for too long; all else was found right in a head of the same bytes."""
         request.started = perf_counter()
-        prediction = request.prediction
-        if self.in_progress < self._max_queue or prediction is None:
+        if self.in_progress < self._max_queue and request.terms is None:
             return None
-        return self._count(prediction, request, prediction.refuse(self._too_many()))
+        prediction = request.route
+        try:
+            self._check_load(request)
+        except Refusal as refusal:
+            return self._count(prediction, request, prediction.refuse(refusal))
+        return None
 
-    def _too_many(self) -> Refusal:
-        return busy(429, "too_many_requests", f"{self._max_queue} requests are in progress, which is the limit")
+    def _check_load(self, request: Request) -> None:
+        """Refuse a request that would wait in vain, or for which there is no room: before any work is wasted on it."""
+        terms = request.terms
+        if terms is not None and (wait := self._expect(request, terms.priority)) > terms.seconds:
+            raise hopeless(wait, terms.seconds)
+        if self.in_progress < self._max_queue or any(room.give_way(request) for room in self._caller.rooms):
+            return
+        raise too_many(self._max_queue, after=self._expect(request, LOW))
+
+    def _expect(self, request: Request, priority: int) -> float:
+        """Estimate the seconds that a request would wait for its turn."""
+        entry = request.route.entry
+        if entry.queue is not None and entry.queue.takes(request):
+            return entry.queue.expect(priority)
+        if entry.is_async or self._caller.is_quick(entry, request):
+            return 0.0
+        return self._turns.expect(priority) if self._caller.is_short(entry) else self._caller.expect(priority)
 
     def _check_key(self, headers: dict[bytes, bytes]) -> None:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
@@ -104,23 +131,28 @@ class App:
         prediction = request.prediction
         if prediction is None:
             return self._answer_page(request)
-        queue = prediction.entry.queue
-        if queue is not None and queue.takes(request):
-            self.in_progress += 1
+        entry = prediction.entry
+        room: Queue | Turns | None = None
+        if entry.queue is not None and entry.queue.takes(request):
+            room = entry.queue
+        elif self._caller.is_quick(entry, request):
+            # Only other processes can see this, and need to: a call that never returns is still in progress.
+            self._slots[self._gauge] = self.in_progress + 1
+            answer = self._caller.call(request)
             self._slots[self._gauge] = self.in_progress
-            request.reply = reply
-            queue.add(request)
-            return None
-        if not self._caller.is_quick(prediction.entry, request):
+            return self._count(prediction, request, answer)
+        elif self._caller.takes_turns(entry, request):
+            room = self._turns
+        if room is None:
             task = asyncio.ensure_future(self._answer_later(prediction, request, reply))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return None
-        # Only other processes can see this, and need to: a call that never returns is still in progress.
-        self._slots[self._gauge] = self.in_progress + 1
-        answer = self._caller.call(request)
+        self.in_progress += 1
         self._slots[self._gauge] = self.in_progress
-        return self._count(prediction, request, answer)
+        request.reply = reply
+        room.add(request)
+        return None
 
     async def _answer_later(self, prediction: Prediction, request: Request, reply: Reply) -> None:
         self.in_progress += 1

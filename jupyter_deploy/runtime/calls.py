@@ -18,10 +18,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from .decode import InvalidInput
 from .entries import Place, ServedEntry, Service, place_error, place_stack
+from .lines import Line
 from .logs import log
 from .messages import Answer, Request
-from .refusals import Refusal, busy
+from .refusals import Refusal, gave_way, outwaited
+from .terms import Terms, is_overdue
 
+INSTANT = 0.0005
+"""Seconds: an entry that takes less on average is called as soon as its request is read."""
 QUICK = 0.005
 """Seconds: an entry that takes less on average is called in the event loop, where a thread's hand-over is saved."""
 SMALL = 1 << 16
@@ -37,6 +41,16 @@ class OnStuck(Protocol):
         """Act on it, in the watchdog's thread."""
 
 
+class Room(Protocol):
+    """Where requests wait for their turn."""
+
+    def expect(self, priority: int) -> float:
+        """Estimate the seconds that a newcomer would wait."""
+
+    def give_way(self, newcomer: Request) -> bool:
+        """Refuse one who waits with less right than a newcomer; False when there is none."""
+
+
 @dataclass
 class Job(Generic[Result]):
     """Work for a thread: one call of an entry, or a batch of them."""
@@ -47,6 +61,8 @@ class Job(Generic[Result]):
     """Gives the result when it is not run, or runs for too long."""
     future: asyncio.Future[Result]
     submitted: float
+    terms: Terms | None = None
+    client: str | None = None
     started: float = 0.0
     reported: bool = False
 
@@ -68,6 +84,13 @@ class Caller:
         self._on_stuck = on_stuck
         self._threads = 1 if service.stateful else min(32, (os.cpu_count() or 1) + 4)
         self._pool = ThreadPoolExecutor(self._threads, "call")
+        self._line: Line[Job[Any]] = Line()
+        self._lock = threading.Lock()
+        """Held by whoever changes the line: the event loop, or a thread that takes its next job."""
+        self._seconds = 0.0
+        """The running mean of a job's duration."""
+        self.rooms: list[Room] = [self]
+        """Wherever requests wait."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._running: dict[int, Job[Any]] = {}
@@ -93,7 +116,11 @@ class Caller:
         return any(job.reported for job in self._running.values())
 
     def is_quick(self, entry: ServedEntry, request: Request) -> bool:
-        """Tell whether a call is to run in the event loop, by `call`, or elsewhere, by `call_later`."""
+        """Tell whether a call is to run at once, by `call`."""
+        return (entry.seconds < INSTANT and len(request.body) < SMALL and not entry.is_async and not self._stateful)
+
+    def takes_turns(self, entry: ServedEntry, request: Request) -> bool:
+        """Tell whether a call is to run in the event loop, in its turn, or elsewhere, by `call_later`."""
         return self.is_short(entry) and len(request.body) < SMALL
 
     def is_short(self, entry: ServedEntry) -> bool:
@@ -129,19 +156,39 @@ class Caller:
         if prediction.entry.is_async:
             return await self._await(request)
         run = partial(self._answer_queued, request, perf_counter())
-        return await self.submit(prediction.entry, run, prediction.refuse)
+        return await self.submit(prediction.entry, run, prediction.refuse, request)
 
     def _answer_queued(self, request: Request, submitted: float) -> Answer:
         request.route.entry.meter.queued(perf_counter() - submitted)
         return self.answer(request)
 
     def submit(
-        self, entry: ServedEntry, run: Callable[[], Result], refuse: Callable[[Refusal], Result]
+        self, entry: ServedEntry, run: Callable[[], Result], refuse: Callable[[Refusal], Result],
+        request: Request | None = None,
     ) -> asyncio.Future[Result]:
-        """Run something in a thread, under the time-out."""
+        """Run something in a thread, under the time-out: when its turn comes by the terms of `request`."""
         job = Job(entry, run, refuse, self._loop.create_future(), perf_counter())
-        self._pool.submit(self._work, job)
+        if request is not None:
+            job.submitted, job.terms, job.client = request.started or job.submitted, request.terms, request.client
+        with self._lock:
+            self._line.add(job)
+        self._pool.submit(self._work)
         return job.future
+
+    def expect(self, priority: int) -> float:
+        """Estimate the seconds that a newcomer would wait for a thread."""
+        with self._lock:
+            ahead = self._line.ahead(priority)
+        free = self._threads - len(self._running)
+        return 0.0 if ahead < free else (ahead + 1 - max(0, free)) * self._seconds / self._threads
+
+    def give_way(self, newcomer: Request) -> bool:
+        """Refuse one who waits for a thread with less right than a newcomer; False when there is none."""
+        with self._lock:
+            job = self._line.give_way(newcomer)
+        if job is not None:
+            _settle(job.future, job.refuse(gave_way()))
+        return job is not None
 
     async def _await(self, request: Request) -> Answer:
         prediction = request.route
@@ -162,15 +209,20 @@ class Caller:
             raise self._refuse_overdue(entry)
         return task.result()
 
-    def _work(self, job: Job[Any]) -> None:
+    def _work(self) -> None:
+        with self._lock:
+            job = self._line.take()
+        if job is None:
+            return  # the one whose turn it was gave way
         job.started = perf_counter()
         waited = job.started - job.submitted
-        if waited > self._timeout:
-            result = job.refuse(busy(503, "overloaded", f"the request waited {waited:.1f} s for its turn"))
+        if waited > self._timeout or is_overdue(job.terms, job.submitted):
+            result = job.refuse(outwaited(waited))
         else:
             self._running[threading.get_ident()] = job
             result = job.run()
             del self._running[threading.get_ident()]
+            self._seconds += (perf_counter() - job.started - self._seconds) / 8
         self._loop.call_soon_threadsafe(_settle, job.future, result)
 
     def refuse(self, request: Request, error: BaseException) -> Answer:

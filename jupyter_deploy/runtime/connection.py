@@ -10,45 +10,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any
 
 import httptools
 
-from .heads import END, Heads
+from .heads import END, MAX_HEAD, Heads, measure_head, read_path
+from .lines import name_client
 from .logs import log
-from .messages import JSON_ONLY, Answer, Header, Reply, Request
+from .messages import JSON_LINE, JSON_ONLY, Answer, Application, Request, render_headers
 
-MAX_HEAD = 1 << 16
-"""Bytes of a request's line and headers."""
 MAX_WAITING = 32
 """Requests that may wait on one connection before it is no longer read."""
+TURN = 0.001
+"""Seconds for which a connection that does not wait for answers is served at a stretch; then others are."""
+KEEP_ALIVE = 75.0
+"""Seconds that an idle connection is kept: longer than the 60 of common load balancers, so that they close first."""
+SLOWEST = 500
+"""Bytes a second of a body, below which a request comes too slowly."""
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CLOSE = b"connection: close\r\n"
 KEEP = b"connection: keep-alive\r\n"
-
-
-class Application(Protocol):
-    """What answers requests."""
-
-    def admit(self, request: Request) -> Answer | None:
-        """Look at a request's head; an answer refuses it before its body is read."""
-
-    def admit_again(self, request: Request) -> Answer | None:
-        """Look at a request with a head that was admitted before; an answer refuses it."""
-
-    def admit_size(self, request: Request, size: int) -> Answer | None:
-        """Look at the bytes of the body so far; an answer refuses the request."""
-
-    def answer(self, request: Request, reply: Reply) -> Answer | None:
-        """Answer a request: at once, or later by `reply`."""
-
-    def refuse_malformed(self, status: int) -> Answer:
-        """Answer what is no request."""
 
 
 @dataclass
@@ -58,6 +44,8 @@ class Connections:
     app: Application
     open: set[Connection] = field(default_factory=set)
     heads: Heads = field(default_factory=Heads)
+    receive: float = 20.0
+    """Seconds in which a request's head has to come; its body gets longer by its size."""
     headers: bytes = b""
     """Sent with every answer."""
     closing: bool = False
@@ -76,8 +64,13 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._paused = False
         self._writing_paused = False
+        self._client: str | None = None
+        """The caller's address; None on this machine."""
         self._heard = shared.now
+        self._turn = 0.0
+        """When the first request of those that came together was taken."""
         # What is being received.
+        self._begun = shared.now
         self._between = True
         """The parser has nothing of a request."""
         self._fresh: bytes | None = None
@@ -85,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_size: int | None = None
+        self._heads_begun = 0
         self._request: Request | None = None
         self._body: list[bytes] = []
         self._size = 0
@@ -100,6 +94,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = transport
+        self._client = name_client(transport.get_extra_info("peername"))
         self._shared.open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -110,12 +105,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._heard = self._shared.now
+        self._turn = 0.0
         if self._between:
             data = self._take_known(data)
             if not data:
                 return
         if self._unparsed:
             data = self._take_unparsed(data)
+        heads, between = self._heads_begun, self._between
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -128,7 +125,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._end(400)
         if self._head_size is not None:
-            self._head_size += len(data)
+            same = heads == self._heads_begun
+            self._head_size += len(data) if same else measure_head(data, between)
             if self._head_size > MAX_HEAD:
                 self._end(431)
 
@@ -146,6 +144,8 @@ class Connection(asyncio.Protocol):
             start = body + head.length
             request = Request("POST", head.path, head.headers, data[body:start])
             request.prediction = head.prediction
+            request.terms = head.terms
+            request.client = self._client
             self._take(request, self._app.admit_again(request))
         return data[start:] if start else data
 
@@ -164,9 +164,11 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._between = False
+        self._begun = self._shared.now
         self._url = b""
         self._headers = {}
         self._head_size = 0
+        self._heads_begun += 1
         self._body = []
         self._size = 0
         self._refused = False
@@ -184,6 +186,7 @@ class Connection(asyncio.Protocol):
         self._head_size = None
         headers = self._headers
         request = self._request = Request(self._parser.get_method().decode(), read_path(self._url), headers)
+        request.client = self._client
         fresh, self._fresh = self._fresh, None
         refusal = self._app.admit(request)
         if refusal is not None:
@@ -243,11 +246,29 @@ class Connection(asyncio.Protocol):
         self._take(request, refusal)
 
     def _take(self, request: Request, refusal: Answer | None) -> None:
+        if not self._turn:
+            self._turn = request.started
+        elif not self._busy and request.started - self._turn > TURN:
+            self._let_others()
         if self._busy:
             self._waiting.append((request, refusal))
             self._adjust_reading()
         else:
             self._begin(request, refusal)
+
+    def _let_others(self) -> None:
+        """Go on with what waits in the next turn of the event loop."""
+        self._busy = True
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._busy = False
+        self._turn = time.perf_counter()
+        while self._waiting and not self._busy:
+            self._begin(*self._waiting.popleft())
+            if self._waiting and not self._busy and time.perf_counter() - self._turn > TURN:
+                self._let_others()
+        self._adjust_reading()
 
     def _begin(self, request: Request, refusal: Answer | None) -> None:
         answer = refusal or self._app.answer(request, self._reply)
@@ -260,9 +281,8 @@ class Connection(asyncio.Protocol):
         self._write(request, answer)
         self._heard = self._shared.now
         self._busy = False
-        while self._waiting and not self._busy:
-            self._begin(*self._waiting.popleft())
-        self._adjust_reading()
+        if self._waiting:
+            self._go_on()
 
     def _write(self, request: Request, answer: Answer) -> None:
         transport = self._transport
@@ -296,23 +316,15 @@ class Connection(asyncio.Protocol):
         """Whether a request is being received or answered."""
         return self._busy or self._request is not None or self._head_size is not None
 
-    def close_idle(self, before: float) -> None:
-        """End if nothing is in progress and nothing has come since `before`."""
-        if not self._busy and self._heard < before:
+    def check(self) -> None:
+        """End if nothing comes any more, or if what comes takes too long; to be called once a second."""
+        if self._busy:
+            return
+        now = self._shared.now
+        if self._heard < now - KEEP_ALIVE:
             self._transport.close()
-
-
-def read_path(target: bytes) -> str:
-    """Give the path of a request's target, decoded."""
-    if not target.startswith(b"/"):
-        target = httptools.parse_url(target).path or b"/"
-    path = target.partition(b"?")[0].decode("latin-1")
-    return unquote(path) if "%" in path else path
-
-
-def render_headers(headers: tuple[Header, ...]) -> bytes:
-    """Write headers as lines."""
-    return b"".join(b"%b: %b\r\n" % header for header in headers)
-
-
-JSON_LINE = render_headers(JSON_ONLY)
+        elif self.active and now - self._begun > self._shared.receive + self._size / SLOWEST:
+            if self._refused:
+                self._transport.close()
+            else:
+                self._end(408)

@@ -9,10 +9,16 @@ connection that stays open. The parser sees all others, and so does one that com
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import unquote
+
+import httptools
 
 from .messages import Prediction, Request
+from .terms import Terms
 
 END = b"\r\n\r\n"
+MAX_HEAD = 1 << 16
+"""Bytes of a request's line and headers."""
 MAX_HEADS = 512
 """Callers who send another head each time (a trace's id, a date) make the oldest be forgotten."""
 MAX_SIZE = 4096
@@ -30,6 +36,7 @@ class Head:
     length: int
     """Bytes of the body."""
     prediction: Prediction
+    terms: Terms | None
 
 
 class Heads(dict[bytes, Head]):
@@ -42,7 +49,7 @@ class Heads(dict[bytes, Head]):
             return
         if len(self) >= MAX_HEADS:
             del self[next(iter(self))]
-        self[head] = Head(request.path, headers, int(headers[b"content-length"]), prediction)
+        self[head] = Head(request.path, headers, int(headers[b"content-length"]), prediction, request.terms)
 
 
 def _is_plain(head: bytes, headers: dict[bytes, bytes]) -> bool:
@@ -56,3 +63,18 @@ def _is_plain(head: bytes, headers: dict[bytes, bytes]) -> bool:
         and head.find(END) == len(head) - len(END)
         and head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")
     )
+
+
+def measure_head(data: bytes, between: bool) -> int:
+    """Give the bytes of the unfinished head at the end of what came, which may have other requests before it."""
+    last = data.rfind(END)
+    # After the rest of a body, nobody knows where the head begins: then only what comes next can make it too large.
+    return len(data) - last if last >= 0 else len(data) if between else min(len(data), MAX_HEAD)
+
+
+def read_path(target: bytes) -> str:
+    """Give the path of a request's target, decoded."""
+    if not target.startswith(b"/"):
+        target = httptools.parse_url(target).path or b"/"
+    path = target.partition(b"?")[0].decode("latin-1")
+    return unquote(path) if "%" in path else path

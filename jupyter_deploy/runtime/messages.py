@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
 if TYPE_CHECKING:
     from .entries import Arguments, ServedEntry
     from .refusals import Refusal
+    from .terms import Terms
 
 Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")
@@ -31,7 +32,8 @@ class Answer(NamedTuple):
 class Request:
     """A request; its body is complete when it is to be answered."""
 
-    __slots__ = ("body", "headers", "keep_alive", "memo", "method", "path", "prediction", "reply", "started")
+    __slots__ = ("body", "client", "headers", "keep_alive", "memo", "method", "path", "prediction", "reply", "started",
+                 "terms")
 
     def __init__(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes = b"") -> None:
         self.method = method
@@ -43,7 +45,10 @@ class Request:
         self.started = 0.0
         self.prediction: Prediction | None = None
         self.reply: Reply | None = None
-        """How it is answered, once it waits for a batch."""
+        """How it is answered, once it waits for its turn."""
+        self.terms: Terms | None = None
+        self.client: str | None = None
+        """The caller's address; None on this machine."""
         self.memo: Any = None
         """What a protocol's decoder leaves for its encoder."""
 
@@ -60,6 +65,8 @@ class Request:
 
 Reply = Callable[[Request, Answer], None]
 """Sends the answer to a request; called in the event loop."""
+Deliver = Callable[[Sequence[Request], Sequence[Answer]], None]
+"""Sends the answers to requests that waited for their turn; called in the event loop."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +107,30 @@ class Routes:
 def json_answer(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> Answer:
     """Answer with plain JSON values."""
     return Answer(status, orjson.dumps(value), (JSON, *headers) if headers else JSON_ONLY)
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    def admit(self, request: Request) -> Answer | None:
+        """Look at a request's head; an answer refuses it before its body is read."""
+
+    def admit_again(self, request: Request) -> Answer | None:
+        """Look at a request with a head that was admitted before; an answer refuses it."""
+
+    def admit_size(self, request: Request, size: int) -> Answer | None:
+        """Look at the bytes of the body so far; an answer refuses the request."""
+
+    def answer(self, request: Request, reply: Reply) -> Answer | None:
+        """Answer a request: at once, or later by `reply`."""
+
+    def refuse_malformed(self, status: int) -> Answer:
+        """Answer what is no request."""
+
+
+def render_headers(headers: tuple[Header, ...]) -> bytes:
+    """Write headers as lines."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+JSON_LINE = render_headers(JSON_ONLY)

@@ -49,6 +49,8 @@ class Options:
     """Requests that are answered together at most; 1: each is answered alone."""
     timeout: float = 60.0
     """Seconds that one call of an entry may take."""
+    receive: float = 20.0
+    """Seconds in which a request's head has to come."""
     drain: float = 20.0
     """Seconds of grace after SIGTERM."""
     api_key_digest: str | None = None
@@ -100,6 +102,9 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
              f"difference (default: max={Options.batch})")
     add("--timeout", type=float, default=Options.timeout, metavar="SECONDS",
         help="a call that takes longer is answered with 504 (default: %(default)s)")
+    add("--receive", type=float, default=Options.receive, metavar="SECONDS",
+        help="a request whose head takes longer to come is answered with 408; its body gets longer by its size "
+             "(default: %(default)s)")
     add("--drain", type=float, default=Options.drain, metavar="SECONDS",
         help="after SIGTERM, how long open connections are served (default: %(default)s)")
     add("--api-key-digest", metavar="SHA256",

@@ -15,10 +15,10 @@ from .encode import encode
 from .entries import ServedEntry, Service
 from .logs import log
 from .manifest import GoldenCall
-from .messages import Request
+from .messages import Deliver, Request
 from .options import Options
 from .protocols.typed import prediction_of
-from .queues import Deliver, Queue
+from .queues import Queue
 from .trials import ROW_BY_ROW, Trial, Unlike
 
 PATIENCE = 30.0

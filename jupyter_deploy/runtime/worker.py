@@ -115,7 +115,7 @@ class Worker:
             live=self._is_live, ready=self._is_ready,
         )
         self.app = App(routes, self.caller, self.counters, options)
-        self._server = Server(self.app)
+        self._server = Server(self.app, receive=options.receive)
 
     def _is_live(self) -> bool:
         return not self.caller.hanging
