@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -75,7 +76,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
         finally:
             notebook.close()
         quiet.probe()
-        figures |= {"script": _measure_script(), "browser": _measure_browser(Path(name)) if CHROMIUM else {}}
+        figures |= {"script": _measure_script(), "browser": _measure_page(Path(name), quick=quick)}
     return {str(key): value for key, value in figures.items()}
 
 
@@ -226,6 +227,10 @@ def _measure_script() -> int:
     return sum(len(gzip.compress(path.read_bytes())) for path in scripts)
 
 
+def _measure_page(folder: Path, *, quick: bool) -> dict[str, float]:
+    return {**_measure_opening(folder, 3 if quick else 9), **_measure_browser(folder)} if CHROMIUM else {}
+
+
 def _measure_browser(folder: Path) -> dict[str, float]:
     figures: dict[str, float] = {}
     with start_application("lab", folder / "lab") as lab, open_browser() as browser:
@@ -248,6 +253,26 @@ def _measure_browser(folder: Path) -> dict[str, float]:
         for span in ("1 day", "1 month"):
             figures[f"side panel, {span} of samples"] = page.evaluate(STOPWATCH, [span, ".jp-Deploy-charts"]) / 1000
     return figures
+
+
+def _measure_opening(folder: Path, rounds: int) -> dict[str, float]:
+    """Give the median seconds until JupyterLab's page is restored in a browser without cache."""
+    seconds: dict[str, list[float]] = {"with the panel": [], "without": []}
+    without = folder / "without"
+    (without / "config" / "labconfig").mkdir(parents=True)
+    (without / "config" / "labconfig" / "page_config.json").write_text('{"disabledExtensions": {"nbdeploy": true}}')
+    with (start_application("lab", folder / "with") as lab, start_application("lab", without) as bare,
+          open_browser() as browser):
+        for number in range(rounds + 1):
+            for what, application in zip(seconds, (lab, bare), strict=True):
+                page = open_page(browser)
+                page.goto(application.address())
+                page.wait_for_function("window.jupyterapp")
+                took = page.evaluate("jupyterapp.restored.then(() => performance.now())") / 1000
+                page.close()
+                if number:  # the first of each warms the server up
+                    seconds[what].append(took)
+    return {f"JupyterLab's page until it is restored, {what}": median(took) for what, took in seconds.items()}
 
 
 STOPWATCH = """async ([what, wanted]) => {

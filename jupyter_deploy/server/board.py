@@ -13,7 +13,7 @@ from jupyter_deploy.metrics import Sample
 from jupyter_deploy.registry import Connection, list_deployments, list_samples, open_registry, registry_path
 from jupyter_deploy.targets.deployments import find_targets
 from jupyter_deploy.targets.target import Status, Target
-from jupyter_deploy.watch import STATUS_SECONDS, Failure, Window, describe_status, search_failures
+from jupyter_deploy.watch import STATUS_SECONDS, Failure, Window, describe_status, read_tail, search_failures
 
 WINDOW = 300
 """Seconds that the figures look back on."""
@@ -25,6 +25,8 @@ NOW = 10
 """Seconds that are now."""
 KEPT = 60.0
 """Seconds after which a log is searched in any case."""
+LONG = 60.0
+"""Seconds without a look after which a line begins anew."""
 LATE = 3.0
 """Seconds that a sample may come after what it counts."""
 
@@ -46,10 +48,14 @@ class Board:
         now = time.time()
         with self._lock, closing(open_registry(registry_path())) as registry:
             statuses = self._read_statuses(registry)
-            self._lines = {one.name: self._lines.get(one.name) or Line() for one in statuses}
+            self._lines = {one.name: self._find_line(one.name, now) for one in statuses}
             for name, line in self._lines.items():
-                line.move(list_samples(registry, name, line.window.end or now - WINDOW), now)
+                line.move(_read_samples(registry, name, line, now), now)
             return [{**_summarise(one), **self._lines[one.name].describe(now)} for one in statuses]
+
+    def _find_line(self, name: str, now: float) -> Line:
+        line = self._lines.get(name)
+        return line if line and line.looked >= now - LONG else Line()
 
     def _read_statuses(self, registry: Connection) -> tuple[Status, ...]:
         # Whatever changes an endpoint leaves an event, but that a supervisor is gone.
@@ -60,6 +66,14 @@ class Board:
             statuses = tuple(status for target in find_targets(None) for status in target.status())
             known = self._statuses = (time.monotonic(), state, statuses)
         return known[2]
+
+
+def _read_samples(registry: Connection, name: str, line: Line, now: float) -> list[Sample]:
+    """Read what is new; for a line that begins by the minute, as far as that is rolled up: the list waits for it."""
+    if line.looked:
+        return list_samples(registry, name, line.window.end or now - WINDOW)
+    minutes = list_samples(registry, name, now - WINDOW, 60)
+    return [*minutes, *read_tail(registry, name, minutes[-1].time if minutes else now - WINDOW, 60)]
 
 
 def _is_moving(statuses: Iterable[Status]) -> bool:
@@ -76,10 +90,13 @@ class Line:
 
     def __init__(self) -> None:
         self.window = Window(WINDOW)
+        self.looked = 0.0
+        """When samples were last taken in."""
         self._counts: dict[int, float] = {}
 
     def move(self, samples: Iterable[Sample], now: float) -> None:
         """Take the new samples in and let the old ones go."""
+        self.looked = now
         taken = list(samples)
         self.window.move(taken, now)
         for sample in taken:

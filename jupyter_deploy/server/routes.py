@@ -15,7 +15,6 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_deploy.errors import DeployError, UsageError
-from jupyter_deploy.server import calls, views
 from jupyter_deploy.server.refusal import describe_error
 
 NAMESPACE = "nbdeploy"
@@ -25,14 +24,21 @@ RESOURCE = "nbdeploy:endpoints"
 """What an authorizer is asked for: `read` to look, `write` to roll back, stop, start and delete, `execute` to call."""
 
 
+def import_views() -> Any:
+    """Import what the routes answer from, which takes longer than all of Jupyter may wait for when it starts."""
+    from jupyter_deploy.server import views
+
+    return views
+
+
 class DeployHandler(APIHandler):
     """A route: every error is one JSON shape, and nothing blocks the server."""
 
     auth_resource = RESOURCE
 
-    async def answer(self, view: Callable[..., Any], *args: Any) -> None:
-        """Call a view in a thread and write what it gives."""
-        body = await asyncio.to_thread(lambda: json.dumps(view(*args), separators=(",", ":")).encode())
+    async def answer(self, view: Callable[[Any], Any]) -> None:
+        """Call a view in a thread and write what it gives; it takes the module of the views."""
+        body = await asyncio.to_thread(lambda: json.dumps(view(import_views()), separators=(",", ":")).encode())
         if len(body) > LARGE and "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
             self.set_header("Vary", "Accept-Encoding")
@@ -75,7 +81,7 @@ class ServerHandler(DeployHandler):
     @authorized
     async def get(self) -> None:
         """Give the version and the targets."""
-        await self.answer(views.describe_server)
+        await self.answer(lambda views: views.describe_server())
 
 
 class EndpointsHandler(DeployHandler):
@@ -85,7 +91,7 @@ class EndpointsHandler(DeployHandler):
     @authorized
     async def get(self) -> None:
         """Give them with the figures of now."""
-        await self.answer(views.list_endpoints)
+        await self.answer(lambda views: views.list_endpoints())
 
 
 class EndpointHandler(DeployHandler):
@@ -96,7 +102,7 @@ class EndpointHandler(DeployHandler):
     async def get(self, name: str) -> None:
         """Give it with its samples: `?since=<seconds since 1970>&resolution=1|60|900`."""
         since, resolution = self.read_number("since", 0), int(self.read_number("resolution", 1))
-        await self.answer(views.show_endpoint, name, since, resolution)
+        await self.answer(lambda views: views.show_endpoint(name, since, resolution))
 
 
 class EntriesHandler(DeployHandler):
@@ -106,7 +112,7 @@ class EntriesHandler(DeployHandler):
     @authorized
     async def get(self, name: str) -> None:
         """Give the entries with schemas and golden calls."""
-        await self.answer(views.list_entries, name)
+        await self.answer(lambda views: views.list_entries(name))
 
 
 class LogsHandler(DeployHandler):
@@ -116,7 +122,8 @@ class LogsHandler(DeployHandler):
     @authorized
     async def get(self, name: str) -> None:
         """Give its end: `?lines=200`."""
-        await self.answer(views.read_logs, name, int(self.read_number("lines", 200)))
+        lines = int(self.read_number("lines", 200))
+        await self.answer(lambda views: views.read_logs(name, lines))
 
 
 class ActionHandler(DeployHandler):
@@ -128,7 +135,7 @@ class ActionHandler(DeployHandler):
         """Do it: `rollback` (with `{"version": ...}` if not to the one before), `stop`, `start` or `delete`."""
         body = self.get_json_body() or {}
         version = body.get("version") if isinstance(body, dict) else None
-        await self.answer(views.act, name, action, version)
+        await self.answer(lambda views: views.act(name, action, version))
 
 
 class CallHandler(DeployHandler):
@@ -141,7 +148,7 @@ class CallHandler(DeployHandler):
         if path == "docs":
             from jupyter_deploy.runtime.protocols.pages import HTML, read_documentation
 
-            await asyncio.to_thread(views.find_record, name)
+            await asyncio.to_thread(lambda: import_views().find_record(name))
             for key, value in HTML:
                 self.set_header(key.decode(), value.decode())
             self.finish(read_documentation())
@@ -155,6 +162,8 @@ class CallHandler(DeployHandler):
         await self._pass_on(name, path)
 
     async def _pass_on(self, name: str, path: str) -> None:
+        from jupyter_deploy.server import calls
+
         call = await asyncio.to_thread(calls.find_call, name, path, str(self.request.method))
         response = await calls.send(call, self.request.body, self.request.headers)
         self.set_status(response.code)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy import __version__
-from jupyter_deploy.errors import UsageError
+from jupyter_deploy.errors import DeployError, UsageError
 from jupyter_deploy.metrics import Sample, combine_samples
 from jupyter_deploy.registry import (
     Record,
@@ -37,6 +39,13 @@ FIELDS = ("time", "seconds", "requests", "errors", "rate", "p50", "p95", "p99", 
 """What a row of samples holds."""
 _BOARD = Board()
 _FAILURES = Failures()
+
+
+def prepare() -> None:
+    """Look once, so that what the first look takes is there when somebody opens the panel."""
+    if registry_path().exists():
+        with contextlib.suppress(DeployError, sqlite3.Error, OSError):  # who looks will be told
+            _BOARD.describe()
 
 
 def describe_server() -> dict[str, Any]:

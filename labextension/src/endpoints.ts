@@ -150,14 +150,7 @@ export class EndpointsModel implements IDisposable {
 
   private async _refresh(): Promise<void> {
     try {
-      if (!this._greeted) {
-        await this._greet();
-      }
-      if (this.opened === null) {
-        this.endpoints = await this.api.endpoints();
-      } else {
-        await this._refreshOpened(this.opened);
-      }
+      await Promise.all([this._greeted ? null : this._greet(), this._look()]);
       this.trouble = null;
       this.read = Date.now() / 1000;
     } catch (error) {
@@ -173,6 +166,14 @@ export class EndpointsModel implements IDisposable {
       throw error; // the poll backs off
     } finally {
       this._changed.emit();
+    }
+  }
+
+  private async _look(): Promise<void> {
+    if (this.opened === null) {
+      this.endpoints = await this.api.endpoints();
+    } else {
+      await this._refreshOpened(this.opened);
     }
   }
 

@@ -304,6 +304,43 @@ def test_another_version_of_the_server_is_told(page: Any, lab: Application) -> N
     page.get_by_text("What is shown below is as of").wait_for()
 
 
+def test_what_could_not_be_read_is_asked_for_again(page: Any, lab: Application) -> None:
+    begin(page, lab, "again.ipynb")
+    open_panel(page)
+    run_all(page, 5)
+    page.get_by_role("textbox", name="Serve").fill("price")
+    press(page, "Deploy")
+    page.get_by_text("again is live").wait_for()
+    for route in ("entries", "logs"):
+        page.route(f"**/nbdeploy/endpoints/again/{route}*", lambda asked: asked.abort())
+    press(page, "Show it")
+    page.get_by_text("1 of 1 worker", exact=True).wait_for()
+    page.get_by_text("Log", exact=True).click()
+    page.get_by_text("The log cannot be read: The Jupyter server does not answer.").wait_for()
+    page.unroute_all()
+    for button in page.get_by_role("button", name="Try again").all():
+        button.click()
+    page.get_by_role("log").wait_for()
+    page.get_by_role("button", name="Call price").wait_for()
+
+    page.route("**/nbdeploy/endpoints/again?*", lambda _: None)  # a server that hangs
+    page.get_by_text("The Jupyter server has not answered for 10 seconds.").wait_for()
+    page.get_by_text("What is shown below is as of").wait_for()
+
+
+def test_a_kernel_without_connection_is_told(page: Any, lab: Application) -> None:
+    sockets: list[Any] = []
+    page.route_web_socket("**/channels?*", lambda socket: sockets.append(socket) or socket.connect_to_server())
+    begin(page, lab, "offline.ipynb")
+    open_panel(page)
+    page.route_web_socket("**/channels?*", lambda socket: socket.close())
+    for socket in sockets:
+        socket.close()
+    page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.connectionStatus === 'connecting'")
+    press(page, "Dry run")
+    assert "The connection to the kernel is interrupted." in problem(page)
+
+
 def test_a_notebook_of_another_language_is_told_so(page: Any, jupyter_folders: Path, lab: Application) -> None:
     spec = jupyter_folders / "data" / "kernels" / "other" / "kernel.json"
     spec.parent.mkdir(parents=True)

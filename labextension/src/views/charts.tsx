@@ -174,7 +174,7 @@ export function Charts({ samples, status, time, window }: IChartsProps): JSX.Ele
           {...common}
           title={trans.__('Processor')}
           now={fresh ? formatShare(fresh.cpu) : live ? trans.__('idle') : '–'}
-          note={trans.__('%1 of %2 workers', status.workers, status.wanted_workers)}
+          note={trans._n('%2 of %1 worker', '%2 of %1 workers', status.wanted_workers, status.workers)}
           format={formatShare}
           lines={[{ name: trans.__('processor'), tone: 'main', read: sample => sample.cpu }]}
         />
