@@ -341,6 +341,21 @@ def test_a_kernel_without_connection_is_told(page: Any, lab: Application) -> Non
     assert "The connection to the kernel is interrupted." in problem(page)
 
 
+def test_a_notebook_that_another_program_changed_is_not_overwritten(page: Any, lab: Application) -> None:
+    begin(page, lab, "changed.ipynb")
+    open_panel(page)
+    run_all(page, 5)
+    page.get_by_role("textbox", name="Serve").fill("price")
+    written = lab.folder / "changed.ipynb"
+    write_notebook(written, ["1"])
+    os.utime(written, (time.time() + 60,) * 2)
+    press(page, "Deploy")
+    page.locator(".jp-Dialog").get_by_role("button", name="Cancel").click()
+    assert "its file was changed by another program, and you cancelled" in problem(page)
+    assert find_target("local").status() == ()
+    assert "model" not in written.read_text()
+
+
 def test_a_notebook_of_another_language_is_told_so(page: Any, jupyter_folders: Path, lab: Application) -> None:
     spec = jupyter_folders / "data" / "kernels" / "other" / "kernel.json"
     spec.parent.mkdir(parents=True)
