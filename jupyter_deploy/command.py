@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
     from jupyter_deploy.building.verb import add_build
     from jupyter_deploy.check.verb import add_check
+    from jupyter_deploy.traffic.verb import add_rehearse
 
     parser = Parser(prog="nbdeploy", description="From a notebook cell to a proven live endpoint.")
     parser.add_argument("--version", action="version", version=f"nbdeploy {__version__}")
@@ -61,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False, as_json=True)
     start.add_argument("name", nargs="?", metavar="NAME")
     start.add_argument("--all", action="store_true", help="all that should be live, after the machine was restarted")
+    add_rehearse(verbs)
     back = _add_verb(verbs, "rollback", _rollback, "go back to the version before", as_json=True)
     back.add_argument("--to", metavar="VERSION", help="the version to go back to")
     _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it", as_json=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from live_notebook import LiveNotebook
 from site_folder import SiteFolder
+from tiny import Local, processes, wait_until
 
 from jupyter_deploy.targets.local.client import stop_supervisor
+from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.targets.target import find_target
 
 
@@ -40,3 +42,19 @@ def notebook(jupyter_folders: Path, tmp_path: Path) -> Iterator[LiveNotebook]:
     target = find_target("local")
     for status in target.status():
         target.delete(status.name)
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
+    """Give the local target on folders of its own; its supervisor ends afterwards."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "run"))
+    yield Local(tmp_path, LocalTarget())
+    stop_supervisor()
+    wait_until(lambda: not processes(tmp_path), 30)
+
+
+@pytest.fixture
+def until() -> object:
+    """Give what waits for a condition."""
+    return wait_until

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jupyter_deploy.runtime
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.registry import data_dir
-from jupyter_deploy.runtime.manifest import Entry, Hardware, Manifest, Parameter
+from jupyter_deploy.runtime.manifest import Entry, GoldenCall, Hardware, Manifest, Parameter
 from jupyter_deploy.targets.local.control import LOCK
 from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
 from jupyter_deploy.targets.target import Deployment
@@ -40,12 +41,18 @@ ENVIRONMENT = Environment("installed", sys.executable, (sysconfig.get_paths()["p
 
 
 def make_bundle(folder: Path, version: str, *, source: str = SERVICE, environment: tuple[str, ...] = (),
-                hardware: Hardware | None = None, more: Mapping[str, str] | None = None) -> Path:
+                hardware: Hardware | None = None, more: Mapping[str, str] | None = None,
+                golden: Sequence[tuple[str, Any, Any]] = ()) -> Path:
+    """Write a bundle as the packaging side does; `golden` has entries, requests and answers."""
     bundle = folder / version
     bundle.mkdir(parents=True)
     for name, text in (more or {}).items():
         (bundle / name).write_text(text)
     (bundle / "service.py").write_text(source.format(version=version))
+    for number, (_, request, answer) in enumerate(golden):
+        (bundle / "golden").mkdir(exist_ok=True)
+        call = {"request": request, "answer": answer, "kind": type(answer).__name__}
+        (bundle / "golden" / f"{number}.json").write_text(json.dumps(call))
     shutil.copytree(Path(jupyter_deploy.runtime.__file__).parent, bundle / "runtime",
                     ignore=shutil.ignore_patterns("__pycache__"))
     files = {
@@ -58,7 +65,9 @@ def make_bundle(folder: Path, version: str, *, source: str = SERVICE, environmen
         for name, kind in types.items() if f"def {name}" in source
     )
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    manifest = Manifest("tiny", python, entries, environment=environment, hardware=hardware, files=files)
+    manifest = Manifest("tiny", python, entries, environment=environment, hardware=hardware, files=files,
+                        golden=tuple(GoldenCall(entry, f"golden/{number}.json", "cell 9")
+                                     for number, (entry, _, _) in enumerate(golden)))
     (bundle / "bundle.json").write_bytes(manifest.dump())
     return bundle
 

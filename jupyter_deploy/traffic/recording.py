@@ -1,0 +1,98 @@
+"""Recorded traffic: the moments of requests, and perhaps their bodies, out of a log.
+
+JSON lines or CSV with a head. Of each record these fields are read, and others left alone:
+
+    time     seconds, or ISO 8601; from the first record on
+    entry    the entry that was called; a worker's access log says it as `"message": "POST /entry"`
+    body     JSON of the arguments; without it, the entry's golden calls are played in turn
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.errors import UsageError
+
+_FORM = 'such as {"time": 0.5}, or {"time": "2026-01-31T08:30:00Z", "entry": "predict", "body": {"rows": [[1, 2]]}}'
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One request of a log."""
+
+    moment: float
+    """Seconds after the first one."""
+    entry: str | None
+    body: bytes | None
+    """JSON."""
+
+
+def read_recording(path: Path, *, speed: float = 1.0) -> tuple[Recorded, ...]:
+    """Read a log, in the order of its times; `speed` 10 makes a minute of six seconds.
+
+    Raises
+    ------
+    UsageError
+        With the line that cannot be read.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--log {path}: it cannot be read: {error}") from error
+    found = []
+    for number, record in _read_lines(path, text):
+        try:
+            found.append(_read_record(record))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"--log {path}: this is no record of a request: {type(error).__name__}: {error}",
+                             where=f"line {number}", advice=_FORM) from error
+    requests = sorted((one for one in found if one is not None), key=lambda one: one.moment)
+    if not requests:
+        raise UsageError(f"--log {path}: there is no request in it", advice=_FORM)
+    begin = requests[0].moment
+    return tuple(Recorded((one.moment - begin) / speed, one.entry, one.body) for one in requests)
+
+
+def _read_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if path.suffix.lower() == ".csv":
+        yield from enumerate(csv.DictReader(text.splitlines()), 2)
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise UsageError(f"--log {path}: this line is no JSON: {error}", where=f"line {number}",
+                                 advice=_FORM) from error
+            yield number, record
+
+
+def _read_record(record: Mapping[str, Any]) -> Recorded | None:
+    """Read one record; None for a line of a worker's log that is not about a request."""
+    entry = record.get("entry") or None
+    if entry is None and "message" in record:
+        method, _, path = str(record["message"]).partition(" /")
+        if method != "POST":
+            return None
+        entry = path
+    body = record.get("body") or None
+    if isinstance(body, str):
+        json.loads(body)
+    elif body is not None:
+        body = json.dumps(body, ensure_ascii=False)
+    return Recorded(_read_time(record["time"]), entry, None if body is None else body.encode())
+
+
+def _read_time(value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        moment = dt.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)).timestamp()
