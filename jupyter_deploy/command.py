@@ -65,6 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_rehearse(verbs)
     back = _add_verb(verbs, "rollback", _rollback, "go back to the version before", as_json=True)
     back.add_argument("--to", metavar="VERSION", help="the version to go back to")
+    _add_verb(verbs, "promote", _promote, "make the version that is tried beside the live one live", as_json=True)
+    _add_verb(verbs, "abort", _abort, "take the version away that is tried beside the live one", as_json=True)
     _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it", as_json=True)
     add_build(verbs)
     export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy",
@@ -178,6 +180,17 @@ def _rollback(arguments: argparse.Namespace) -> None:
     deployment = _target(arguments).rollback(arguments.name, arguments.to)
     _tell_outcome(arguments, dataclasses.asdict(deployment),
                   f"{deployment.name} is back at version {deployment.version}, live at {deployment.url}")
+
+
+def _promote(arguments: argparse.Namespace) -> None:
+    deployment = _target(arguments).promote(arguments.name)
+    _tell_outcome(arguments, dataclasses.asdict(deployment),
+                  f"{deployment.name} is at version {deployment.version} now, live at {deployment.url}")
+
+
+def _abort(arguments: argparse.Namespace) -> None:
+    status = _target(arguments).abort(arguments.name)
+    _tell_outcome(arguments, _status_json(status), f"{arguments.name} has only its live version {status.version} now")
 
 
 def _delete(arguments: argparse.Namespace) -> None:

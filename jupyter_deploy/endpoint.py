@@ -20,6 +20,7 @@ from jupyter_deploy.metrics import Sample
 from jupyter_deploy.packaged import count
 from jupyter_deploy.recipe import Release
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
+from jupyter_deploy.rollouts import describe_rollout, read_differences
 from jupyter_deploy.runtime.encode import encode
 from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest
 from jupyter_deploy.targets.deployments import find_target_of
@@ -76,7 +77,7 @@ class Metrics:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         live = view_live(self.target, self.name) if self.target is not None else {}
-        return {"text/plain": repr(self), "text/html": _write_table(self._rows()), **live}
+        return {"text/plain": repr(self), "text/html": write_table(self._rows()), **live}
 
     def _rows(self) -> list[tuple[str, str]]:
         last = self.samples[-1] if self.samples else None
@@ -188,6 +189,20 @@ class Endpoint:
         self._target.rollback(self.name, version)
         return Endpoint(self.name, target=self._target, api_key=self._api_key)
 
+    def promote(self) -> Endpoint:
+        """Make the version live that is tried beside the live one."""
+        self._target.promote(self.name)
+        return Endpoint(self.name, target=self._target, api_key=self._api_key)
+
+    def abort(self) -> Endpoint:
+        """Take away the version that is tried beside the live one."""
+        self._target.abort(self.name)
+        return Endpoint(self.name, target=self._target, api_key=self._api_key)
+
+    def differences(self) -> tuple[dict[str, Any], ...]:
+        """Give the places at which a shadow's answers differ from the live version's: the first ones."""
+        return tuple(read_differences(self.name))
+
     def stop(self) -> None:
         """Take it off the air; `%deploy --start NAME` brings it back."""
         self._target.stop(self.name)
@@ -197,7 +212,11 @@ class Endpoint:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Show it in a notebook as a live panel, in a saved one as a table with links, elsewhere as text."""
-        return {"text/plain": repr(self), "text/html": _write_table(self._rows()), **view_live(self._target, self.name)}
+        return {"text/plain": repr(self), "text/html": write_table(self._rows()), **view_live(self._target, self.name)}
+
+    def _describe_rollout(self) -> list[tuple[str, str]]:
+        status = self.status
+        return [] if status.rollout is None else describe_rollout(self.name, status.version, status.rollout)
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [("endpoint", self.name), ("url", self.url), ("docs", f"{self.url}/docs")]
@@ -210,35 +229,13 @@ class Endpoint:
                      ("proof", f"{proof.equal} of {proof.calls} golden calls answered as in the notebook"
                       if proof.calls else "unproven: no golden call"),
                      ("live in", f"{self.release.seconds:.2f} s")]
+        if self.release is None or self.release.deployment.beside:
+            rows += self._describe_rollout()
         return [*rows, ("try", curl_line(self.url, self._manifest(), _bundle_of(self)))]
 
 
-class RehearsedEndpoint(Endpoint):
-    """What `%deploy` gives where nothing may go live: it answers calls until the kernel ends, and steers nothing."""
-
-    def stop(self) -> None:
-        """Leave what is live alone."""
-
-    def rollback(self, version: str | None = None) -> Endpoint:  # noqa: ARG002 - as of an endpoint that is live
-        """Leave what is live alone."""
-        return self
-
-    def metrics(self) -> Metrics:
-        """Give no figures: it is not live."""
-        return Metrics(self.name, ())
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"text/plain": repr(self), "text/html": _write_table(self._rows())}
-
-    def _rows(self) -> list[tuple[str, str]]:
-        assert self.release is not None
-        proof = self.release.proof
-        return [("endpoint", f"{self.name} (a dry run: nothing went live)"),
-                ("version", self.release.deployment.version),
-                ("proof", f"{proof.equal} of {proof.calls} golden calls answered as in the notebook")]
-
-
-def _write_table(rows: list[tuple[str, str]]) -> str:
+def write_table(rows: list[tuple[str, str]]) -> str:
+    """Write rows of a heading and a text as an HTML table."""
     cells = []
     for key, value in rows:
         text = html.escape(value)

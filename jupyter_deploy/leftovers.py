@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from jupyter_deploy.environment import Environment
-from jupyter_deploy.registry import list_deployments, list_versions, open_registry, registry_path
+from jupyter_deploy.registry import list_deployments, list_rollouts, list_versions, open_registry, registry_path
 
 BUNDLE_SECONDS = 7 * 86400.0
 """An unused bundle stays for a week: one that was not proven is there to be looked at."""
@@ -30,6 +30,9 @@ def remove_leftovers(data: Path, *, age: float | None = None) -> tuple[Path, ...
             for version in list_versions(registry, record.name):
                 bundles.add(Path(version.bundle).resolve())
                 environments.update(Path(path).resolve() for path in Environment.parse(version.environment).paths)
+        for rollout in list_rollouts(registry):
+            bundles.add(Path(rollout.bundle).resolve())
+            environments.update(Path(path).resolve() for path in Environment.parse(rollout.environment).paths)
     return (*_remove(data / "bundles", bundles, BUNDLE_SECONDS if age is None else age),
             *_remove(data / "environments", environments, ENVIRONMENT_SECONDS if age is None else age))
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.rollouts import describe_rollout, format_differences
 from jupyter_deploy.targets.target import Status, Version
 
 
@@ -33,6 +34,11 @@ def format_status(status: Status) -> str:
         proven = f"{proof.get('equal', 0)} of {proof.get('calls', 0)} golden calls equal" if proof else "no proof kept"
         lines.append(f" {mark} {version.number:>3}  {version.version}  {_moment(version.deployed_at)}  {proven}"
                      f"{_format_metrics(proof.get('metrics', {}))}")
+    if status.rollout is not None:
+        lines += ["", "beside each other:", *(f"   {key:<9}{text}" for key, text in
+                                              describe_rollout(status.name, status.version, status.rollout))]
+    if differences := format_differences(status.name):
+        lines += ["", "answers that differ, the first ones:", *(f"   {line}" for line in differences)]
     live = next((version for version in status.versions if version.version == status.version), None)
     if live is not None:
         lines += ["", "hardware:", *(f"   {line}" for line in _describe_needs(live))]

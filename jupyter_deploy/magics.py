@@ -16,13 +16,14 @@ from jupyter_deploy.capture.kernel import Kernel, read_kernel
 from jupyter_deploy.capture.magics import clean_source
 from jupyter_deploy.capture.recorder import WATCH, Recorder
 from jupyter_deploy.document import find_document
-from jupyter_deploy.endpoint import Endpoint, Metrics, RehearsedEndpoint, find_endpoint
+from jupyter_deploy.endpoint import Endpoint, Metrics, find_endpoint
 from jupyter_deploy.errors import CaptureError, DeployError, UsageError
 from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
 from jupyter_deploy.packaged import package
 from jupyter_deploy.progress import tell
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, deploy, make_plan, rehearse
+from jupyter_deploy.rehearsed import RehearsedEndpoint
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.scraps import Scraps
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
@@ -38,6 +39,8 @@ BUILD = "NBDEPLOY_BUILD"
 """Environment variable: the options of `nbdeploy build` as JSON; `%deploy` builds an image in place of going live."""
 CHECK = "NBDEPLOY_CHECK"
 """Environment variable: the JSON of what `nbdeploy check`, or `up --promote-if`, asks of the kernel it starts."""
+
+_CHANGES = ("stop", "start", "rollback", "promote", "abort")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -107,10 +110,10 @@ class DeployMagics(Magics):
         if arguments.help:
             sys.stdout.write(build_magic_parser().format_help())
             return None
-        for verb in ("list", "stop", "start", "rollback", "logs", "metrics"):
+        for verb in (*_CHANGES, "list", "logs", "metrics"):
             if name := getattr(arguments, verb):
-                changes = verb in ("stop", "start", "rollback")
-                return _leave_out(verb, name) if changes and is_dry_run() else _do_verb(verb, name, arguments.target)
+                left_out = verb in _CHANGES and is_dry_run()
+                return _leave_out(verb, name) if left_out else _do_verb(verb, name, arguments.target)
         names = tuple(arguments.names)
         if cell is not None:
             self._run(cell)
@@ -211,17 +214,14 @@ def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | N
         sys.stdout.write(format_statuses(status for one in find_targets(target) for status in one.status()) + "\n")
         return None
     place = find_target_of(name, target)
-    if CHECK in os.environ and verb in ("stop", "start", "rollback"):
+    if CHECK in os.environ and verb in _CHANGES:
         sys.stdout.write(f"a check changes nothing: --{verb} {name} is left out\n")
         return None
     match verb:
         case "stop":
             sys.stdout.write(f"{place.stop(name).name} is stopped; %deploy --start {name} brings it back\n")
-        case "start":
-            place.start(name)
-            return find_endpoint(name, target=target)
-        case "rollback":
-            place.rollback(name)
+        case "start" | "rollback" | "promote" | "abort":
+            getattr(place, verb)(name)
             return find_endpoint(name, target=target)
         case "logs":
             sys.stdout.write(format_logs(place.logs(name)) + "\n")

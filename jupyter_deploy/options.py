@@ -18,8 +18,9 @@ from jupyter_deploy.runtime.options import read_batch
 if TYPE_CHECKING:
     from jupyter_deploy.recipe import DeployOptions
 
+_RULES = ("promote_after", "min_requests", "max_error_rate", "max_slowdown", "max_disagreement", "tolerance")
 _SETTINGS = ("workers", "min", "max", "idle", "host", "port", "timeout", "max_body", "max_queue", "batch", "base",
-             "memory", "cpus")
+             "memory", "cpus", "canary", "shadow", *_RULES)
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,14 +52,19 @@ def build_magic_parser() -> Parser:
     parser = Parser(prog="%deploy", add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter,
                     description="Serve a function or a model of this notebook as a proven live HTTP endpoint.",
                     epilog="examples:\n  %deploy predict\n  %deploy model --name churn --workers 2\n"
-                           "  %deploy predict --example 'predict(df.head(3))' --dry-run\n  %deploy --list")
+                           "  %deploy predict --example 'predict(df.head(3))' --dry-run\n"
+                           "  %deploy predict --canary 10% --promote-after 10m\n"
+                           "  %deploy --list")
     parser.add_argument("names", nargs="*", metavar="ENTRY|MODEL",
                         help="functions and models to serve; none means the cells tagged deploy:entry")
     parser.add_argument("--dry-run", action="store_true", help="show what would be deployed and why; change nothing")
     verbs = parser.add_mutually_exclusive_group()
     verbs.add_argument("--list", action="store_true", help="list the endpoints")
     for verb, text in (("stop", "take an endpoint off the air"), ("start", "bring a stopped endpoint back"),
-                       ("rollback", "go back to the version before"), ("logs", "show the last log records"),
+                       ("rollback", "go back to the version before"),
+                       ("promote", "make the version that is tried beside the live one live"),
+                       ("abort", "take the version away that is tried beside the live one"),
+                       ("logs", "show the last log records"),
                        ("metrics", "show the figures of the last minutes")):
         verbs.add_argument(f"--{verb}", metavar="NAME", help=text)
     parser.add_argument("--help", "-h", action="store_true", help="show this text")
@@ -117,7 +123,30 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
                         help="docker: memory of a container, such as 512MiB; by default what the proof suggests")
     parser.add_argument("--cpus", type=float, metavar="N",
                         help="docker: processors of a container; by default what the proof suggests")
+    _add_rollout_options(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _add_rollout_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a version that is tried beside the live one."""
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--canary", type=_read_share, metavar="SHARE",
+                       help="try it beside the live version: it answers a part of the requests, such as 10%%")
+    modes.add_argument("--shadow", action="store_true", default=None,
+                       help="try it beside the live version: it answers copies of the requests, and is compared")
+    parser.add_argument("--promote-after", type=_read_time, metavar="TIME",
+                        help="a canary or shadow takes over after so long, such as 10m, if the rules below hold")
+    parser.add_argument("--min-requests", type=int, metavar="N",
+                        help="and if it has answered so many requests (default: 100)")
+    parser.add_argument("--max-error-rate", type=_read_share, metavar="SHARE",
+                        help="it is taken away when more of its answers are errors, beyond the live version's share "
+                             "(default: 1%%)")
+    parser.add_argument("--max-slowdown", type=float, metavar="RATIO",
+                        help="it is taken away when its p95 is more than so many times the live version's (default: 2)")
+    parser.add_argument("--max-disagreement", type=_read_share, metavar="SHARE",
+                        help="a shadow is taken away when more of its answers differ (default: any may)")
+    parser.add_argument("--tolerance", type=float, metavar="X",
+                        help="a shadow's numbers that differ by no more are equal (default: 0)")
 
 
 def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -> DeployOptions:
@@ -139,6 +168,26 @@ def _read_count(text: str) -> int | str:
         return text if text == "auto" else int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: wanted a number, or auto") from None
+
+
+def _read_share(text: str) -> float:
+    """Read a share: `10%`, `0.1`."""
+    number, sign, rest = text.strip().partition("%")
+    try:
+        share = float(number) / (100 if sign else 1)
+    except ValueError:
+        share = -1.0
+    if rest or not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: wanted such as 10% or 0.1")
+    return share
+
+
+def _read_time(text: str) -> float:
+    """Read a time in seconds: `90s`, `10m`, `1.5h`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: wanted such as 90s, 10m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2].lower()]
 
 
 def _read_size(text: str) -> int:

@@ -102,7 +102,7 @@ def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, st
             kept = {"usage": usage and usage.dump(), "models": models, "metrics": dict(metrics)}
             record = rehearsal.proof.dump() | {key: value for key, value in kept.items() if value}
             deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
-            said.append(deployment.url)
+            said.append(f"{deployment.beside}, at {deployment.url}" if deployment.beside else deployment.url)
     except BaseException:
         rehearsal.discard()
         raise

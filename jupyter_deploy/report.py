@@ -98,6 +98,7 @@ def summarise(release: Release, stages: Sequence[Stage], *, live: bool = True) -
         "live": live,
         "url": deployment.url if live else None,
         "target": deployment.target,
+        "beside": deployment.beside,
         "proof": release.proof.dump(),
         "seconds": round(release.seconds, 3),
         "stages": [asdict(stage) for stage in stages],

@@ -49,6 +49,8 @@ def _tell(outcome: Mapping[str, Any]) -> Iterator[str]:
               "notebook")
     if gate is not None and not gate["met"]:
         yield f"{name} is not promoted, and what was live still is: {gate['text']} does not hold"
+    elif outcome["beside"]:
+        yield f"{name} has a {outcome['beside']} at {url}, {outcome['seconds']:.1f} s after %deploy"
     elif outcome["live"]:
         yield f"{name} is live at {url}, {outcome['seconds']:.1f} s after %deploy"
     else:
@@ -57,5 +59,7 @@ def _tell(outcome: Mapping[str, Any]) -> Iterator[str]:
     if gate is not None:
         yield from (f"gate: {reason}" for reason in gate["reasons"])
         yield from (f"  {key} = {value!r}" for key, value in sorted(gate["values"].items()))
-    if outcome["live"]:
+    if outcome["beside"]:
+        yield f"look: nbdeploy show {name}   go on: nbdeploy promote {name}   take it away: nbdeploy abort {name}"
+    elif outcome["live"]:
         yield f"try it: {url}/docs   stop it: nbdeploy stop {name}"

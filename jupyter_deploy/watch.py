@@ -19,6 +19,8 @@ FAILURES = 20
 """How many failures a snapshot has at most."""
 _LINES = 400
 """How many of the last log lines are searched for failures."""
+ROLLOUT_SECONDS = 2.0
+"""So much sooner while two versions are beside each other: the figures of both are in it."""
 STATUS_SECONDS = 10.0
 """A status without news in the registry is asked for again after so long: a supervisor can be gone without a word."""
 _FAILURES_SECONDS = 3.0
@@ -85,6 +87,7 @@ def describe_status(status: Status) -> dict[str, Any]:
                       "notebook": one.notebook and Path(one.notebook).name, "proof": one.proof,
                       "live": one.version == status.version and status.state != "stopped"}
                      for one in status.versions],
+        "rollout": status.rollout,
         "events": list(status.events[-FAILURES:]),
     }
 
@@ -180,7 +183,8 @@ class Watch:
         (event,) = self._registry.execute(
             "SELECT COALESCE(MAX(id), 0) FROM events WHERE deployment = ?", (self.name,)).fetchone()
         known = self._status
-        if known is None or known[1] != event or time.monotonic() - known[0] >= STATUS_SECONDS:
+        lasts = ROLLOUT_SECONDS if known and known[2].rollout else STATUS_SECONDS
+        if known is None or known[1] != event or time.monotonic() - known[0] >= lasts:
             known = self._status = (time.monotonic(), event, self._target.status(self.name)[0])
         return known[2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -56,6 +57,36 @@ def test_versions_roll_back_and_stop(notebook: LiveNotebook) -> None:
         post(f"{url}/predict", {"x": 2})
     notebook.run("%deploy --start two")
     assert post(f"{url}/predict", {"x": 2}) == 3
+
+
+def test_a_canary_is_tried_and_promoted_and_a_shadow_taken_away(notebook: LiveNotebook) -> None:
+    notebook.run("%load_ext jupyter_deploy", PREDICT, "predict(1)", "e = %deploy predict --name trial")
+    url = notebook.value("e.url")
+    shown = notebook.run("def predict(x):\n    return x * 100", "predict(1)",
+                         "e = %deploy predict --name trial --canary 50%\ne")
+    assert "canary (50% of the requests), at http://" in shown
+    assert re.search(r"live     [0-9a-f]{12}: 50% of the requests; 0 answered", shown)
+    assert "nbdeploy promote trial, or nbdeploy abort trial" in shown
+    assert "canary" in notebook.value("e._repr_mimebundle_()['text/html']")
+    assert [post(f"{url}/predict", {"x": 2}) for _ in range(4)] == [3, 200, 3, 200]
+    assert "at version" in nbdeploy("promote", "trial").stdout
+    assert post(f"{url}/predict", {"x": 2}) == 200
+    notebook.run("def predict(x):\n    return x * 100.5", "predict(1)", "e = %deploy predict --name trial --shadow")
+    assert post(f"{url}/predict", {"x": 2}) == 200
+    wait_for(notebook, "e.differences()", "201.0")
+    assert "largest difference 1" in nbdeploy("show", "trial").stdout
+    assert "state    live" in notebook.run("%deploy --abort trial")
+    with pytest.raises(CellFailed, match="no version is tried beside the live one of trial"):
+        notebook.run("%deploy --promote trial")
+    with pytest.raises(CellFailed, match="the target docker tries no version beside"):
+        notebook.run("%deploy predict --name trial --target docker --canary 10%")
+
+
+def wait_for(notebook: LiveNotebook, expression: str, text: str) -> None:
+    end = time.monotonic() + 30
+    while text not in notebook.execute(f"print({expression})"):
+        assert time.monotonic() < end, f"{expression} does not tell {text}"
+        time.sleep(0.2)
 
 
 def test_a_cell_magic_serves_what_the_cell_defines(notebook: LiveNotebook) -> None:

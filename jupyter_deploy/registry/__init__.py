@@ -17,27 +17,39 @@ from jupyter_deploy.registry.records import (
     list_versions,
     save_deployment,
 )
+from jupyter_deploy.registry.rollouts import (
+    RolloutRecord,
+    delete_rollout,
+    find_rollout,
+    list_rollouts,
+    save_rollout,
+)
 from jupyter_deploy.registry.samples import add_sample, list_samples, roll_up
 
 __all__ = [
     "Connection",
     "Event",
     "Record",
+    "RolloutRecord",
     "VersionRecord",
     "add_event",
     "add_sample",
     "add_version",
     "data_dir",
     "delete_deployment",
+    "delete_rollout",
     "explain_failure",
     "find_deployment",
+    "find_rollout",
     "find_version",
     "list_deployments",
     "list_events",
+    "list_rollouts",
     "list_samples",
     "list_versions",
     "open_registry",
     "registry_path",
     "roll_up",
     "save_deployment",
+    "save_rollout",
 ]

@@ -10,11 +10,30 @@ from pathlib import Path
 
 from jupyter_deploy.errors import DiskFull, TargetError
 
-SCHEMA = 3
-_SINCE = {2: ("ALTER TABLE samples ADD COLUMN batches INTEGER NOT NULL DEFAULT 0",
-              "ALTER TABLE samples ADD COLUMN batched INTEGER NOT NULL DEFAULT 0",
-              "ALTER TABLE samples ADD COLUMN gpu REAL", "ALTER TABLE samples ADD COLUMN gpu_memory INTEGER"),
-          3: ("ALTER TABLE deployments ADD COLUMN scale TEXT NOT NULL DEFAULT '{}'",)}
+SCHEMA = 4
+_ROLLOUTS = """
+CREATE TABLE rollouts (
+    deployment TEXT PRIMARY KEY REFERENCES deployments (name) ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('canary', 'shadow')),
+    share REAL NOT NULL,
+    rules TEXT NOT NULL,
+    scale TEXT NOT NULL,
+    limits TEXT NOT NULL,
+    proof TEXT,
+    notebook TEXT,
+    begun REAL NOT NULL
+) WITHOUT ROWID;
+"""
+_SINCE: dict[int, tuple[str, ...]] = {
+    2: ("ALTER TABLE samples ADD COLUMN batches INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE samples ADD COLUMN batched INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE samples ADD COLUMN gpu REAL", "ALTER TABLE samples ADD COLUMN gpu_memory INTEGER"),
+    3: ("ALTER TABLE deployments ADD COLUMN scale TEXT NOT NULL DEFAULT '{}'",),
+    4: (_ROLLOUTS,),
+}
 """What makes each schema of the one before."""
 BUSY_SECONDS = 5.0
 ROOM = 1 << 20
@@ -151,7 +170,7 @@ def _create_tables(connection: Connection, path: Path) -> None:
 def _list_changes(found: int) -> list[str]:
     """Give the statements that make the present schema of another one, or of an empty file."""
     if found == 0:
-        return _TABLES.split(";\n")
+        return [*_TABLES.split(";\n"), _ROLLOUTS]
     return [statement for number in range(found + 1, SCHEMA + 1) for statement in _SINCE[number]]
 
 

@@ -12,6 +12,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .calls import Caller
+from .canary import Canary
+from .copying import Copier
 from .counters import Counters
 from .logs import log
 from .messages import Answer, Page, Prediction, Reply, Request, Routes
@@ -43,6 +45,10 @@ class App:
         self._access_log = options.access_log
         self.in_progress = 0
         """Predictions that wait or run outside the event loop."""
+        self.canary: Canary | None = None
+        """Where a part of the predictions goes."""
+        self.copier: Copier | None = None
+        """Where all go as well, once they are answered."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = Turns(caller, self.deliver)
 
@@ -128,9 +134,16 @@ class App:
 
     def answer(self, request: Request, reply: Reply) -> Answer | None:
         """Answer at once what is quick, and the rest later, by `reply`."""
-        prediction = request.prediction
-        if prediction is None:
+        if request.prediction is None:
             return self._answer_page(request)
+        if self.canary is not None and self.canary.takes(request):
+            self.canary.forward(request, reply)
+            return None
+        return self.answer_here(request, reply)
+
+    def answer_here(self, request: Request, reply: Reply) -> Answer | None:
+        """Answer a prediction with this worker's version: at once, or later by `reply`."""
+        prediction = request.route
         entry = prediction.entry
         room: Queue | Turns | None = None
         if entry.queue is not None and entry.queue.takes(request):
@@ -176,6 +189,8 @@ class App:
     def _count(self, prediction: Prediction, request: Request, answer: Answer) -> Answer:
         seconds = perf_counter() - request.started
         prediction.entry.meter.answered(answer.status, seconds)
+        if self.copier is not None:
+            self.copier.copy(request, answer)
         if self._access_log:
             log(logging.INFO, f"POST {request.path}", status=answer.status, seconds=round(seconds, 6))
         return answer

@@ -291,9 +291,10 @@ class Connection(asyncio.Protocol):
         last = self._shared.closing or not request.keep_alive
         connection = CLOSE if last else KEEP if b"connection" in request.headers else b""
         kinds = JSON_LINE if answer.headers is JSON_ONLY else render_headers(answer.headers)
+        ours = b"" if answer.relayed else self._shared.headers
         body = b"" if request.method == "HEAD" else answer.body
         transport.write(b"%b%b%b%bcontent-length: %d\r\n\r\n%b" % (
-            STATUS_LINES[answer.status], self._shared.headers, kinds, connection, len(answer.body), body))
+            STATUS_LINES[answer.status], ours, kinds, connection, len(answer.body), body))
         if last and not (self._refused and self._request is request):
             transport.close()
 

@@ -13,6 +13,8 @@ from .metrics import SECONDS, Metrics, Series
 
 CODES = (200, 400, 401, 413, 415, 422, 429, 500, 503, 504)
 """The statuses that a prediction route answers with."""
+RESULTS = ("agreed", "disagreed", "failed", "dropped")
+"""What can come of a request that was copied to a shadow."""
 SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 """Upper bounds of a batch size's buckets."""
 
@@ -46,16 +48,39 @@ class Counters:
         self._last = Series("nbdeploy_last_request_timestamp_seconds", "gauge", "When a prediction was last answered.",
                             merge="max")
         self._progress = _gauge("nbdeploy_requests_in_progress", "Predictions accepted and not yet answered.")
+        beside = self._beside()
         requests = {entry: self._requests(entry) for entry in entries}
         histograms = {entry: self._histograms(entry) for entry in entries}
         flat = [one for group in (*requests.values(), *histograms.values()) for one in group]
         fixed = [self._ready, self._cold, self._info, self._last, self._progress, *self._process]
-        self.metrics = Metrics([*flat, *fixed], path)
+        self.metrics = Metrics([*flat, *fixed, *beside.values()], path)
         self.slots = self.metrics.slots
         self.in_progress = self.metrics.slot(self._progress)
         """The slot of the gauge."""
+        slot = self.metrics.slot
+        self.canary = slot(beside["forwarded"]), slot(beside["returned"])
+        """The slots of the predictions that a canary answered, and of those that it could not."""
+        self.shadow = {result: slot(beside[result]) for result in RESULTS}
+        """The slots of the copies, by what came of them."""
+        self.difference = slot(beside["difference"])
+        """The slot of the largest difference of two numbers."""
         self.meters = {entry: self._meter(requests[entry], histograms[entry]) for entry in entries}
         self.clear()
+
+    def _beside(self) -> dict[str, Series]:
+        """Give what is counted while two versions are beside each other."""
+        version = self._version
+        return {
+            **{result: Series("nbdeploy_canary_requests_total", "counter",
+                              "Predictions for a canary: answered by it, or returned because its worker was gone.",
+                              (version, ("result", result))) for result in ("forwarded", "returned")},
+            **{result: Series("nbdeploy_shadow_requests_total", "counter",
+                              "Copies for a shadow, by how its answer compares; dropped when it was too far behind.",
+                              (version, ("result", result))) for result in RESULTS},
+            "difference": Series("nbdeploy_shadow_difference_max", "gauge",
+                                 "The largest difference between a number that a shadow answered and the live one.",
+                                 (version,), "max"),
+        }
 
     def clear(self) -> None:
         """Begin again at 0."""

@@ -27,6 +27,8 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: tuple[Header, ...] = JSON_ONLY
+    relayed: bool = False
+    """It comes from another worker, with all headers."""
 
 
 class Request:

@@ -61,15 +61,21 @@ class Server:
         self._connections = Connections(app, receive=receive)
         self._most = raise_limit()
         self._servers: list[asyncio.AbstractServer] = []
+        self._version = b""
         self.tick()
 
     def tick(self) -> None:
         """Set the date header and end idle connections; to be called once a second."""
         shared = self._connections
         shared.now = time.monotonic()
-        shared.headers = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        shared.headers = f"date: {formatdate(usegmt=True)}\r\n".encode() + self._version
         for connection in list(shared.open):
             connection.check()
+
+    def name_version(self, line: bytes | None) -> None:
+        """Send a header line that tells the version with every answer from now on, or none."""
+        self._version = line or b""
+        self.tick()
 
     @property
     def in_flight(self) -> int:

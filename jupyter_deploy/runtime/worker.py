@@ -25,6 +25,7 @@ from .loading import answering_not_ready
 from .logs import log, start_logging
 from .manifest import Manifest, read_manifest
 from .options import Options
+from .releases import Releases
 from .routes import build_routes
 from .server import Server, open_listener
 from .warming import warm_up
@@ -116,6 +117,7 @@ class Worker:
         )
         self.app = App(routes, self.caller, self.counters, options)
         self._server = Server(self.app, receive=options.receive)
+        self._releases = Releases(service, self.app, self._server, self.counters, options, self._send)
 
     def _is_live(self) -> bool:
         return not self.caller.hanging
@@ -165,6 +167,8 @@ class Worker:
     def _obey(self, message: dict[str, Any]) -> None:
         if message["op"] == "accept":
             self._accepting = asyncio.ensure_future(self._accept())
+        elif message["op"] in ("route", "shadow"):
+            self._releases.obey(message)
         elif message["op"] == "drain":
             self._drain(float(message.get("seconds", self._options.drain)))
         elif message["op"] == "end":

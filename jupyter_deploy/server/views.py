@@ -117,6 +117,10 @@ def act(name: str, action: str, version: str | None) -> dict[str, Any]:
     match action:
         case "rollback":
             done = asdict(target.rollback(name, version))
+        case "promote":
+            done = asdict(target.promote(name))
+        case "abort":
+            done = describe_status(target.abort(name))
         case "stop":
             done = describe_status(target.stop(name))
         case "start":
@@ -125,7 +129,8 @@ def act(name: str, action: str, version: str | None) -> dict[str, Any]:
             target.delete(name)
             done = {"name": name}
         case _:
-            raise UsageError(f"there is no action {action!r}", advice="there are rollback, stop, start and delete")
+            raise UsageError(f"there is no action {action!r}",
+                             advice="there are rollback, promote, abort, stop, start and delete")
     return done
 
 

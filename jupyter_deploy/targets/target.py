@@ -65,6 +65,8 @@ class Deployment:
     url: str
     seconds: float
     """How long it took to make the candidate live."""
+    beside: str | None = None
+    """What it is while another version is live: `canary (10% of the requests)`; None: it is live itself."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Status:
     """`time`, `kind` and `text`, the oldest first."""
     warnings: tuple[str, ...] = ()
     """What does no harm yet, and may."""
+    rollout: dict[str, Any] | None = None
+    """The version that is tried beside the live one, as `Rollout.describe` of the local target gives it."""
     details: dict[str, Any] = field(default_factory=dict)
     """What only this target knows, such as process ids."""
 
@@ -142,6 +146,12 @@ class Target(Protocol):
 
     def rollback(self, name: str, version: str | None = None) -> Deployment:
         """Make an earlier version live: the one that the present one replaced, unless `version` names one."""
+
+    def promote(self, name: str) -> Deployment:
+        """Make the version live that is tried beside the live one (`TargetError` when there is none)."""
+
+    def abort(self, name: str) -> Status:
+        """Take away the version that is tried beside the live one (`TargetError` when there is none)."""
 
     def delete(self, name: str) -> None:
         """Stop a deployment and forget it."""

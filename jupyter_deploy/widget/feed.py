@@ -29,7 +29,8 @@ class Feed:
     """Sends what is new of the endpoint `name`, and does to it what the panel's buttons say.
 
     Messages from the front end: `{"op": "look", "view": id}` at first and every few seconds, `leave`, `history` with a
-    `range`, and the deeds `rollback` (with a `version`, or none for the one before), `stop` and `start`.
+    `range`, and the deeds `rollback` (with a `version`, or none for the one before), `promote`, `abort`, `stop` and
+    `start`.
     Messages to it: `{"kind": "news"}` with what changed, `history`, `done`, and `trouble` with a `text`.
     """
 
@@ -50,7 +51,7 @@ class Feed:
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take a message from the front end; this does not wait."""
         op = message.get("op")
-        if op in {"rollback", "stop", "start"}:
+        if op in {"rollback", "stop", "start", "promote", "abort"}:
             threading.Thread(target=self._act, args=(op, message.get("version")), daemon=True).start()
             return
         with self._lock:
@@ -127,6 +128,10 @@ class Feed:
     def _do(self, op: str, version: str | None) -> str:
         if op == "rollback":
             return f"Version {self._target.rollback(self.name, version).version} is live."
+        if op == "promote":
+            return f"Version {self._target.promote(self.name).version} is live."
+        if op == "abort":
+            return f"{self.name} has only version {self._target.abort(self.name).version} now."
         if op == "stop":
             self._target.stop(self.name)
             return f"{self.name} is stopped."

@@ -35,7 +35,7 @@ def test_a_newer_schema_is_refused(tmp_path):
     path = tmp_path / "registry.db"
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 99")
-    with pytest.raises(TargetError, match=r"schema 99; this nbdeploy reads schema 3.*\n.*pip install --upgrade"):
+    with pytest.raises(TargetError, match=r"schema 99; this nbdeploy reads schema 4.*\n.*pip install --upgrade"):
         open_registry(path)
 
 
@@ -57,6 +57,7 @@ def test_many_open_it_for_the_first_time_at_once(tmp_path):
 def test_a_registry_of_an_earlier_release_is_brought_up_to_date(tmp_path):
     path = tmp_path / "registry.db"
     with closing(open_registry(path)) as registry:
+        registry.execute("DROP TABLE rollouts")
         for column in ("batches", "batched", "gpu", "gpu_memory"):
             registry.execute(f"ALTER TABLE samples DROP COLUMN {column}")
         registry.execute("ALTER TABLE deployments DROP COLUMN scale")

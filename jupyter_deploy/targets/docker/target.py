@@ -256,6 +256,14 @@ class DockerTarget:
         url = self._bring_back(record, wanted, "rolled-back")
         return Deployment(name, self.name, wanted, url, time.monotonic() - began)
 
+    def promote(self, name: str) -> Deployment:
+        """Refuse: containers have no version beside the live one."""
+        raise _no_rollout(name)
+
+    def abort(self, name: str) -> Status:
+        """Refuse: containers have no version beside the live one."""
+        raise _no_rollout(name)
+
     def delete(self, name: str) -> None:
         """Stop a deployment and forget it, with the images of its versions; its bundles stay for a week."""
         (record,) = find_records(self.name, name)
@@ -303,3 +311,8 @@ def _environment(image: str) -> dict[str, Any]:
 
 def _call_seconds(record: Record) -> float:
     return Limits(timeout=record.limits.get("timeout")).call_seconds
+
+
+def _no_rollout(name: str) -> TargetError:
+    return TargetError(f"{name} runs in containers, where no version is tried beside the live one",
+                       advice="--canary and --shadow are for the target local; nbdeploy rollback goes back a version")

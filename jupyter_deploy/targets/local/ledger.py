@@ -16,16 +16,20 @@ from jupyter_deploy.registry import (
     Connection,
     Event,
     Record,
+    RolloutRecord,
     VersionRecord,
     add_event,
     add_sample,
     add_version,
     delete_deployment,
+    delete_rollout,
     find_deployment,
+    find_rollout,
     find_version,
     list_versions,
     roll_up,
     save_deployment,
+    save_rollout,
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.local.listeners import Listener
@@ -59,6 +63,7 @@ class Ledger:
         self.metrics = data / "metrics" / name
         """The folder of its workers' metrics files."""
         self._logs = data / "logs" / name
+        self._tables = data / "rollouts" / name
         self._registry = registry
         self.metrics.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -136,6 +141,26 @@ class Ledger:
         if self.find() is not None:
             add_event(self._registry, Event(self.name, time.time(), kind, text))
 
+    def find_rollout(self) -> RolloutRecord | None:
+        """Give what is recorded to be beside the live version."""
+        return find_rollout(self._registry, self.name)
+
+    def write_rollout(self, record: RolloutRecord | None) -> None:
+        """Write down what is beside the live version, or that nothing is."""
+        if record is not None:
+            save_rollout(self._registry, record)
+        else:
+            delete_rollout(self._registry, self.name)
+
+    def table(self, name: str) -> Path:
+        """Where a worker keeps what its answers differ in; only this user can read it."""
+        self._tables.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self._tables / f"{name}.jsonl"
+
+    def clear_tables(self) -> None:
+        """Remove what earlier versions' answers differed in."""
+        shutil.rmtree(self._tables, ignore_errors=True)
+
     def begin_sampling(self) -> None:
         """Begin the next sample now, with nothing counted."""
         self._sampler = Sampler(time.time())
@@ -161,3 +186,4 @@ class Ledger:
         delete_deployment(self._registry, self.name)
         shutil.rmtree(self.metrics, ignore_errors=True)
         shutil.rmtree(self._logs, ignore_errors=True)
+        self.clear_tables()

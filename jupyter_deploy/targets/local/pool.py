@@ -46,8 +46,12 @@ class Pool:
         self._children = children
         self.workers: list[Worker] = []
         self.live = False
+        self.apart = False
+        """Its workers do not accept callers: those of another version send them requests."""
+        self.route: dict[str, Any] = {"op": "route"}
+        """Where its workers send a part of their requests."""
         self._report = report
-        self._on_failed = on_failed
+        self.on_failed = on_failed
         self._quick_deaths = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,10 +87,27 @@ class Pool:
             raise ServiceError(f"a worker of version {self.spec.version} died after it was ready",
                                where=self.spec.name, advice="its log says why; then deploy again")
         self.listener.listen()
+        self.apart = False
         await asyncio.gather(*(self._accept_worker(worker) for worker in self.workers))
         self.live = True
 
+    def serve_apart(self) -> None:
+        """Keep the workers running, and let those of another version send them requests."""
+        self.live = self.apart = True
+        for worker in self.workers:
+            worker.serve_apart()
+
+    def tell_route(self, route: dict[str, Any]) -> None:
+        """Tell all workers where a part of their requests goes, and those that come later before they accept."""
+        self.route = route
+        for worker in self.workers:
+            worker.tell(route)
+
     async def _accept_worker(self, worker: Worker) -> None:
+        if self.apart:
+            worker.serve_apart()
+            return
+        worker.tell(self.route)
         await _first(worker.accept(), worker.ended)
         if not worker.accepting.done():
             raise worker.failure()
@@ -125,12 +146,12 @@ class Pool:
 
     def _take_away(self, worker: Worker) -> None:
         self.workers.remove(worker)
-        if worker.accepting.done():
+        if worker.serving:
             fold_metrics(worker.metrics_file)
         else:
             # It answered nobody but the proof.
             worker.metrics_file.unlink(missing_ok=True)
-        if self.live and worker.accepting.done() and not worker.draining:
+        if self.live and worker.serving and not worker.draining:
             self._report("worker-died", f"worker {worker.pid} {worker.exit_text}; it is replaced")
             quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS
             self._quick_deaths = self._quick_deaths + 1 if quick else 0
@@ -162,7 +183,7 @@ class Pool:
             else:
                 self._report("worker-replaced", f"worker {worker.pid} accepts after {time.monotonic() - began:.2f} s")
                 return
-        self._on_failed(reason)
+        self.on_failed(reason)
 
 
 async def _first(*futures: asyncio.Future[Any]) -> None:

@@ -14,7 +14,8 @@ from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
 from jupyter_deploy.targets.local.pool import Pool
-from jupyter_deploy.targets.local.scaling import read_scale
+from jupyter_deploy.targets.local.rollouts import Rollouts
+from jupyter_deploy.targets.local.scaling import Scale, read_scale
 from jupyter_deploy.targets.local.spec import Limits, Spec
 from jupyter_deploy.targets.local.workers import Children
 
@@ -32,20 +33,24 @@ class Service:
         self.ledger = ledger
         self.listener: Listener | None = None
         self._children = children
-        self._live: Pool | None = None
-        self._staged: set[Pool] = set()
+        self.live: Pool | None = None
+        """The version that answers callers."""
+        self.staged: set[Pool] = set()
+        """Candidates."""
         self._draining: set[Pool] = set()
         self._variables: Mapping[str, str] = {}
         self._reason: str | None = None
         self._refusing: Refusing | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()
+        """Held while another version becomes live, or is put beside it."""
         self._returning = asyncio.Lock()
+        self.rollouts = Rollouts(self)
 
     @property
     def pools(self) -> list[Pool]:
         """All versions that have processes."""
-        return [*([self._live] if self._live else []), *self._staged, *self._draining]
+        return [*([self.live] if self.live else []), *self.rollouts.pools, *self.staged, *self._draining]
 
     @property
     def url(self) -> str:
@@ -54,17 +59,23 @@ class Service:
             raise TargetError(f"{self.ledger.name} is not live", advice=f"nbdeploy start {self.ledger.name}")
         return self.listener.url
 
+    @property
+    def is_live(self) -> bool:
+        """Whether a version answers callers."""
+        return self.live is not None and self._reason is None
+
     def describe(self) -> dict[str, Any]:
         """Give what only the supervisor knows, as JSON."""
-        accepting = self._live.accepting if self._live else 0
+        accepting = self.live.accepting if self.live else 0
         if accepting:
             state = "live"
         elif self._reason:
             state = "failed"
         else:
-            state = "starting" if self._live or self._staged else "stopped"
-        pids = [worker.pid for worker in self._live.workers] if self._live else []
-        return {"state": state, "workers": accepting, "reason": self._reason, "pids": pids}
+            state = "starting" if self.live or self.staged else "stopped"
+        pids = [worker.pid for worker in self.live.workers] if self.live else []
+        return {"state": state, "workers": accepting, "reason": self._reason, "pids": pids,
+                "rollout": self.rollouts.describe()}
 
     def choose_listener(self, host: str | None, port: int | None, avoid: Collection[int]) -> Listener:
         """Give the socket for the next version: the one held, the remembered port, or a free one.
@@ -90,7 +101,7 @@ class Service:
     async def stage(self, spec: Spec, listener: Listener) -> Pool:
         """Start the workers of a version, unseen by callers, and wait until they are ready."""
         pool = Pool(spec, listener, self._children, self.ledger.report, self.fail)
-        self._staged.add(pool)
+        self.staged.add(pool)
         try:
             await pool.start()
         except BaseException:
@@ -104,54 +115,71 @@ class Service:
         self._forget(pool)
 
     def _forget(self, pool: Pool) -> None:
-        self._staged.discard(pool)
+        self.staged.discard(pool)
         if pool.listener not in {other.listener for other in self.pools}:
             pool.listener.close()
             if pool.listener is self.listener:
                 self.listener = None
 
-    async def apply(self, pool: Pool, kind: str, release: Release | None = None) -> None:
+    async def apply(self, pool: Pool, kind: str, release: Release | None = None, outcome: str = "") -> None:
         """Make a candidate live; the version that was live drains. A version that is new comes with its release."""
-        async with self._changing:
+        async with self.changing:
+            if pool is self.live:
+                return
             await pool.accept()
-            self._staged.discard(pool)
+            self.staged.discard(pool)
+            pool.on_failed = self.fail
+            await self.rollouts.end(f"version {pool.spec.version} went live instead", promoted=pool)
             self._recover()
-            before, self._live = self._live, pool
+            before, self.live = self.live, pool
             if before is None:
                 self.ledger.begin_sampling()
             self.ledger.skip(worker.metrics_file for worker in pool.workers)
             former, self.listener = self.listener, pool.listener
             self._variables = {**self._variables, **pool.spec.variables}
             self.ledger.write_live(pool.spec, pool.listener, release)
-            self.ledger.report(kind, f"version {pool.spec.version} is live at {pool.listener.url}")
+            self.ledger.report(kind, f"version {pool.spec.version} is live at {pool.listener.url}"
+                               + (f" ({outcome})" if outcome else ""))
             if former is not None and former is not pool.listener:
                 former.close()
             if before is not None:
-                self._begin(self._drain(before, GRACE_SECONDS))
+                self.begin(self.drain(before, GRACE_SECONDS))
 
     async def bring_back(self, variables: Mapping[str, str], kind: str) -> None:
         """Make the recorded version live again on its port, unless something is live already."""
         async with self._returning:
-            before = self._live
+            before = self.live
             if before is not None and self._reason is None:
                 return
             pool = await self._stage_recorded(self.ledger.read().version, variables)
             # A deploy may have gone live meanwhile: it is newer.
-            await (self.apply(pool, kind) if self._live is before else self.discard(pool))
+            await (self.apply(pool, kind) if self.live is before else self.discard(pool))
+            await self.rollouts.resume(variables)
 
     async def roll_back(self, version: str | None, variables: Mapping[str, str]) -> None:
-        """Make an earlier version live: `version`, or else the one that the present one replaced."""
+        """Make an earlier version live: `version`, or else the one that the present one replaced.
+
+        While a version is tried beside the live one, the last release is that one: it is taken away.
+        """
+        if version is None and self.rollouts.pools:
+            await self.rollouts.abort("rolled back")
+            return
         pool = await self._stage_recorded(self.ledger.find_previous(version), variables)
         await self.apply(pool, "rolled-back")
 
     async def _stage_recorded(self, version: str, variables: Mapping[str, str]) -> Pool:
         record, found = self.ledger.read(), self.ledger.find_version(version)
+        scale = read_scale(record.scale, record.workers)
+        return await self.stage_version(version, found.bundle, found.environment, variables, scale, record.limits)
+
+    async def stage_version(self, version: str, bundle: str, environment: dict[str, Any],
+                            variables: Mapping[str, str], scale: Scale, limits: dict[str, Any]) -> Pool:
+        """Start a version that is written down, unseen by callers, with the deployment's variables."""
         known = {**self._variables, **variables}
-        _check_variables(record.name, Path(found.bundle), known)
+        _check_variables(self.ledger.name, Path(bundle), known)
         spec = Spec(
-            record.name, version, Path(found.bundle), found.environment,
-            read_scale(record.scale, record.workers), Limits(**record.limits),
-            self.ledger.log(version), self.ledger.metrics, record.api_key_digest, known,
+            self.ledger.name, version, Path(bundle), environment, scale, Limits(**limits), self.ledger.log(version),
+            self.ledger.metrics, self.ledger.read().api_key_digest, known,
         )
         return await self.stage(spec, await self._wait_for_port())
 
@@ -168,22 +196,23 @@ class Service:
     async def stop(self) -> None:
         """Take the deployment off the air; what was accepted is answered."""
         # One that is being brought back is waited for, and then stopped.
-        async with self._returning, self._changing:
+        async with self._returning, self.changing:
             self.ledger.write_stopped()
+            await self.rollouts.end("the endpoint was stopped")
             self._recover()
-            pool, self._live = self._live, None
+            pool, self.live = self.live, None
             if self.listener is not None:
                 # First, so that callers are refused as soon as the last worker has stopped accepting.
                 self.listener.close()
                 self.listener = None
             if pool is not None:
-                await self._drain(pool, 0.0)
+                await self.drain(pool, 0.0)
                 self.ledger.report("stopped", f"version {pool.spec.version} is off the air")
 
     async def delete(self) -> None:
         """Stop the deployment and forget it."""
         await self.stop()
-        await asyncio.gather(*(self.discard(pool) for pool in self._staged), *(pool.kill() for pool in self._draining))
+        await asyncio.gather(*(self.discard(pool) for pool in self.staged), *(pool.kill() for pool in self._draining))
         self.ledger.clear()
 
     async def end(self) -> None:
@@ -195,17 +224,19 @@ class Service:
         """Do what is due once a second: find workers that hang, take a sample."""
         for pool in self.pools:
             pool.check_alive(now)
-        if self._live is not None:
-            files = [worker.metrics_file for pool in (self._live, *self._draining) for worker in pool.workers]
-            pids = [worker.pid for pool in (self._live, *self._draining) for worker in pool.workers]
-            self.ledger.take_sample(files, self._live.accepting, measure_gpus(pids))
+        if self.live is not None:
+            beside = self.rollouts.check(self.live, now)
+            pools = (self.live, *beside, *self._draining)
+            files = [worker.metrics_file for pool in pools for worker in pool.workers]
+            pids = [worker.pid for pool in pools for worker in pool.workers]
+            self.ledger.take_sample(files, self.live.accepting, measure_gpus(pids))
 
     def fail(self, reason: str) -> None:
         """Note that it cannot be live; its callers are told so, until a new deploy or `start` succeeds."""
         self._reason = reason
         self.ledger.report("failed", reason)
-        if self._live is not None and self._live.accepting == 0 and self._refusing is None:
-            self._refusing = Refusing(self._live.listener)
+        if self.live is not None and self.live.accepting == 0 and self._refusing is None:
+            self._refusing = Refusing(self.live.listener)
 
     def _recover(self) -> None:
         self._reason = None
@@ -213,12 +244,14 @@ class Service:
             self._refusing.end()
             self._refusing = None
 
-    async def _drain(self, pool: Pool, grace: float) -> None:
+    async def drain(self, pool: Pool, grace: float) -> None:
+        """Let a version finish what it accepted, and see it gone; `grace` as for `Worker.drain`."""
         self._draining.add(pool)
         await pool.drain(grace)
         self._draining.discard(pool)
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        """Do something in the background."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

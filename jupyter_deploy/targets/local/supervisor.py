@@ -6,14 +6,14 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jupyter_deploy
 from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.leftovers import remove_leftovers
-from jupyter_deploy.registry import Connection, Record, find_deployment, list_deployments
+from jupyter_deploy.registry import Connection, Record, RolloutRecord, find_deployment, list_deployments
 from jupyter_deploy.targets.local.control import PROTOCOL
 from jupyter_deploy.targets.local.forwards import Forwards
 from jupyter_deploy.targets.local.ledger import Ledger, Release
@@ -64,6 +64,7 @@ class Supervisor:
         self.operations: dict[str, Callable[[Message, object], Awaitable[Message]]] = {
             "hello": self._hello, "stage": self._stage, "apply": self._apply, "discard": self._discard,
             "status": self._status, "start": self._start, "stop": self._stop, "rollback": self._rollback,
+            "promote": self._promote, "abort": self._abort,
             "delete": self._delete, "forward": self._forward, "unforward": self._unforward,
         }
 
@@ -131,6 +132,8 @@ class Supervisor:
         service = self._service(name)
         self._check_port(name, request["port"])
         self._check_key(name, request["host"], request["api_key_digest"])
+        if request["beside"]:
+            self._check_beside(service, request)
         listener = service.choose_listener(request["host"], request["port"], self._taken_ports(name))
         spec = Spec(
             name, request["version"], Path(request["bundle"]), request["environment"],
@@ -148,6 +151,25 @@ class Supervisor:
         first = pool.workers[0]
         return {"candidate": token, "url": f"http://127.0.0.1:{first.ready.result()}", "pid": first.pid,
                 "seconds": time.monotonic() - began}
+
+    def _check_beside(self, service: Service, request: Message) -> None:
+        """Refuse what cannot be tried beside a live version, before it is started."""
+        record, mode = service.ledger.find(), request["beside"]
+        plainly = f"deploy it without --{mode}"
+        if record is None or not service.is_live:
+            self._forget(service)
+            raise TargetError(f"--{mode}: {request['name']} has no live version beside which another could be tried",
+                              advice=plainly)
+        if record.version == request["version"]:
+            raise TargetError(f"--{mode}: version {record.version} is live already; there is nothing to try",
+                              advice="change the function or the model, then deploy again")
+        host = LOOPBACK if request["host"] == "localhost" else request["host"]
+        if host not in (None, record.host) or request["port"] not in (None, record.port):
+            raise TargetError(f"--{mode}: both versions answer at {service.url}, so --host and --port cannot change",
+                              advice=f"leave them out, or {plainly}")
+        if record.api_key_digest != request["api_key_digest"]:
+            raise TargetError(f"--{mode}: callers reach both versions with one API key, which cannot change",
+                              advice=f"give the key that they have, or {plainly}")
 
     def _forget(self, service: Service) -> None:
         """Leave nothing of a deployment that never was."""
@@ -184,7 +206,11 @@ class Supervisor:
         staged = self._take_candidate(request)
         began = time.monotonic()
         try:
-            await staged.service.apply(staged.pool, "deployed", Release(request["proof"], request["notebook"]))
+            if request["rollout"] is None:
+                await staged.service.apply(staged.pool, "deployed", Release(request["proof"], request["notebook"]))
+            else:
+                await staged.service.rollouts.put_beside(staged.pool, _write_record(staged.pool.spec, request),
+                                                         request["rollout"]["mode"])
         except DeployError:
             await staged.service.discard(staged.pool)
             raise
@@ -222,6 +248,15 @@ class Supervisor:
         record = service.ledger.read()
         return {"version": record.version, "url": service.url, "seconds": time.monotonic() - began}
 
+    async def _promote(self, request: Message, _owner: object) -> Message:
+        began = time.monotonic()
+        service = self._service(request["name"])
+        version = await service.rollouts.promote()
+        return {"version": version, "url": service.url, "seconds": time.monotonic() - began}
+
+    async def _abort(self, request: Message, _owner: object) -> Message:
+        return {"version": await self._service(request["name"]).rollouts.abort("by hand")}
+
     async def _delete(self, request: Message, _owner: object) -> Message:
         await self._service(request["name"]).delete()
         self._services.pop(request["name"], None)
@@ -236,3 +271,10 @@ class Supervisor:
     async def _unforward(self, request: Message, _owner: object) -> Message:
         await self._forwards.end(request["name"], request["seconds"])
         return {}
+
+
+def _write_record(spec: Spec, request: Message) -> RolloutRecord:
+    rollout = request["rollout"]
+    return RolloutRecord(
+        spec.name, spec.version, str(spec.bundle), spec.environment, rollout["mode"], rollout["share"],
+        rollout["rules"], spec.scale.dump(), asdict(spec.limits), request["proof"], request["notebook"])

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_u
 from jupyter_deploy.targets.local.logs import follow_log, read_log
 from jupyter_deploy.targets.local.scaling import Auto, Scale, check_scale, choose_scale
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
+from jupyter_deploy.targets.rollout import Rules, name_rollout, write_share
 from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, Status, check_name
 
 
@@ -57,8 +58,20 @@ class LocalOptions:
     timeout: float | None = None
     batch: int | None = None
     """Calls that are answered together; 1: none."""
+    canary: float | None = None
+    """Do not replace the live version, but answer this share of its requests."""
+    shadow: bool = False
+    """Do not replace the live version, but answer copies of its requests, for nobody."""
+    promote_after: float | None = None
+    min_requests: int | None = None
+    max_error_rate: float | None = None
+    max_slowdown: float | None = None
+    max_disagreement: float | None = None
+    tolerance: float | None = None
+    """The `Rules` by which the version is promoted or taken away; None: their defaults."""
 
     def __post_init__(self) -> None:
+        self._check_rollout()
         check_scale(self.workers, self.min, self.max, self.idle)
         if self.port is not None and not 1 <= self.port <= 65535:
             raise UsageError(f"wanted a port from 1 to 65535, found {self.port}", where="--port",
@@ -66,6 +79,34 @@ class LocalOptions:
         if self.host is not None and not is_loopback(self.host) and self.api_key is None:
             raise UsageError(f"{self.host} can be reached from other machines, and there is no API key", where="--host",
                              advice="give one with --api-key, or listen on 127.0.0.1")
+
+    def _check_rollout(self) -> None:
+        if self.canary is not None and self.shadow:
+            raise UsageError("--canary and --shadow are two ways to try a version", advice="choose one of them")
+        if self.canary is not None and not 0 < self.canary < 1:
+            raise UsageError(f"wanted a share of the requests, found {self.canary:g}", where="--canary",
+                             advice="such as 10%; without --canary, the new version gets them all")
+        for name, value in self.rules.items():
+            option = f"--{name.replace('_', '-')}"
+            if self.mode is None:
+                raise UsageError(f"{option} is a rule for a version that is tried beside the live one", where=option,
+                                 advice="add --canary 10% or --shadow")
+            if value < 0:
+                raise UsageError(f"wanted no negative value, found {value:g}", where=option, advice="see --help")
+        if self.canary is not None and self.max_disagreement is not None:
+            raise UsageError("--max-disagreement is a rule for a shadow: only there both versions answer",
+                             where="--max-disagreement", advice="use --shadow, or leave it out")
+
+    @property
+    def mode(self) -> str | None:
+        """How the version is tried beside the live one; None: it takes over."""
+        return "shadow" if self.shadow else "canary" if self.canary is not None else None
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The rules that were given."""
+        given = {item.name: getattr(self, item.name) for item in fields(Rules)}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def said_scale(self) -> str | None:
@@ -100,10 +141,15 @@ class LocalTarget:
         check_name(name)
         manifest = _read(bundle)
         where = f"{options.host or LOOPBACK}, port {options.port or f'remembered, or free from {FIRST_PORT} on'}"
+        last = f"take over {where}; the version that is live now finishes what it accepted"
+        if options.canary is not None:
+            last = f"let it answer {write_share(options.canary)} of the requests beside the version that is live"
+        elif options.shadow:
+            last = "let it answer copies of the requests, and compare; callers get the live version's answers"
         lines = (
             f"start version {manifest.version} with {environment.python}; workers: {options.said_scale or 'as before'}",
             f"prove them on a private port, unseen by callers (golden calls: {len(manifest.golden)})",
-            f"take over {where}; the version that is live now finishes what it accepted",
+            last,
             *_plan_sleep(options, manifest),
         )
         return Plan(self.name, name, manifest.version, bundle, environment, options, lines, notebook)
@@ -126,7 +172,7 @@ class LocalTarget:
                 "stage", name=plan.name, version=plan.version, bundle=str(plan.bundle.resolve()),
                 environment=asdict(plan.environment), scale=options.scale, host=options.host, port=options.port,
                 limits=asdict(Limits(options.max_body, options.max_queue, options.timeout, options.batch)),
-                api_key_digest=options.api_key_digest, variables=variables,
+                api_key_digest=options.api_key_digest, variables=variables, beside=options.mode,
             )
         except BaseException:
             client.close()
@@ -135,11 +181,15 @@ class LocalTarget:
         return Candidate(plan.name, plan.version, answer["url"], answer["candidate"], (answer["pid"],))
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
-        """Make the candidate live on its port."""
+        """Make the candidate live on its port, or put it beside the version that is."""
+        options: LocalOptions = plan.options
+        share = 1.0 if options.canary is None else options.canary
+        rollout = options.mode and {"mode": options.mode, "share": share, "rules": options.rules}
         with self._connections.pop(candidate.handle) as client:
-            answer = client.request("apply", candidate=candidate.handle, notebook=plan.notebook,
+            answer = client.request("apply", candidate=candidate.handle, notebook=plan.notebook, rollout=rollout,
                                     proof=None if proof is None else dict(proof))
-        return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"])
+        beside = options.mode and name_rollout(options.mode, share)
+        return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"], beside)
 
     def discard(self, candidate: Candidate) -> None:
         """Take the candidate away, if it is not gone or live already."""
@@ -193,6 +243,20 @@ class LocalTarget:
             answer = client.request("rollback", name=name, version=version, variables=_variables(name))
         return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"])
 
+    def promote(self, name: str) -> Deployment:
+        """Make the version live that is tried beside the live one."""
+        _records(name)
+        with _connect() as client:
+            answer = client.request("promote", name=name)
+        return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"])
+
+    def abort(self, name: str) -> Status:
+        """Take away the version that is tried beside the live one, which then answers all requests."""
+        _records(name)
+        with _connect() as client:
+            client.request("abort", name=name)
+        return self.status(name)[0]
+
     def delete(self, name: str) -> None:
         """Stop a deployment and forget it; its bundles stay for a week."""
         _records(name)
@@ -235,7 +299,7 @@ def _describe(registry: Connection, record: Record, held: dict[str, Any]) -> Sta
     return Status(
         record.name, record.target, state, build_url(record.host, record.port),
         record.version, held.get("workers", 0), record.workers, held.get("reason"),
-        versions, events, _warnings(registry, record),
+        versions, events, _warnings(registry, record), held.get("rollout"),
         {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
     )
 

@@ -52,10 +52,14 @@ class Worker(asyncio.Protocol):
         self.heard = time.monotonic()
         self.accepted_at = self.heard
         self.draining = False
+        self.serving = False
+        """It answers callers, or may."""
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[int] = loop.create_future()
         self.accepting: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[int] = loop.create_future()
+        self.shadowing: asyncio.Future[int] = loop.create_future()
+        """The port on which it takes copies of requests."""
         self.pid = 0
         self._reason: str | None = None
         self._place: str | None = None
@@ -118,7 +122,10 @@ class Worker(asyncio.Protocol):
             self.ready.set_result(int(message["port"]))
         elif event == "accepting" and not self.accepting.done():
             self.accepted_at = self.heard
+            self.serving = True
             self.accepting.set_result(None)
+        elif event == "shadowing" and not self.shadowing.done():
+            self.shadowing.set_result(int(message["port"]))
         elif event == "failed":
             self._reason = str(message["error"])
             self._place = message.get("cell") or message.get("where")
@@ -130,8 +137,13 @@ class Worker(asyncio.Protocol):
 
     def accept(self) -> asyncio.Future[None]:
         """Tell it to accept connections; the future is done when it does."""
-        self._send({"op": "accept"})
+        self.tell({"op": "accept"})
         return self.accepting
+
+    def serve_apart(self) -> None:
+        """Take it for one that serves, though callers come only by way of other workers."""
+        self.serving = True
+        self.accepted_at = time.monotonic()
 
     async def drain(self, grace: float) -> None:
         """Let it finish the calls that it accepted, and see it gone.
@@ -140,9 +152,9 @@ class Worker(asyncio.Protocol):
         then it ends as soon as it says that it has nothing to do, or when every call has outrun its time.
         """
         self.draining = True
-        if self.accepting.done():
+        if self.serving:
             longest = self.spec.limits.call_seconds + 1
-            self._send({"op": "drain", "seconds": grace + longest})
+            self.tell({"op": "drain", "seconds": grace + longest})
             await asyncio.wait([self.ended], timeout=grace)
             self._idle = asyncio.get_running_loop().create_future()
             until: list[asyncio.Future[Any]] = [self.ended, self._idle]
@@ -188,7 +200,8 @@ class Worker(asyncio.Protocol):
             self._transport.close()
         self.ended.set_result(self._process.returncode)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send it an operation; one that has ended hears nothing."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode(message))
 

@@ -1,0 +1,88 @@
+"""Two versions beside each other, told as text: for the endpoint's own display, `nbdeploy show` and the panels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.registry import data_dir
+from jupyter_deploy.targets.rollout import name_rollout, write_seconds, write_share, write_time
+
+SHOWN = 5
+"""Places at which answers differ, that are shown of each table."""
+
+
+def describe_rollout(name: str, live: str, rollout: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give rows of a heading and a text: both versions with their figures, how they compare, what to do next."""
+    figures, mode = rollout["figures"], rollout["mode"]
+    rest = "all requests" if mode == "shadow" else f"{write_share(1 - rollout['share'])} of the requests"
+    part = name_rollout(mode, rollout["share"]).partition("(")[2][:-1]
+    rows = [
+        ("live", f"{live}: {rest}; {_describe_version(figures['live'])}"),
+        (mode, f"{rollout['version']}: {part}; {_describe_version(figures['other'])}"),
+    ]
+    if mode == "shadow":
+        rows.append(("answers", _describe_answers(figures)))
+    if figures["returned"]:
+        rows.append(("returned", f"{figures['returned']} requests, to the live version: a worker was gone"))
+    return [*rows, ("decides", _describe_rules(rollout)),
+            ("next", f"nbdeploy promote {name}, or nbdeploy abort {name}")]
+
+
+def _describe_version(figures: Mapping[str, Any]) -> str:
+    bad = figures["errors"] + figures["refused"]
+    return (f"{figures['requests']} answered, {bad} errors, p50 {write_seconds(figures['p50'])}, "
+            f"p95 {write_seconds(figures['p95'])}")
+
+
+def _describe_answers(figures: Mapping[str, Any]) -> str:
+    if not figures["compared"]:
+        return "none compared yet"
+    text = (f"{write_share(1 - figures['disagreement'])} of {figures['compared']} equal, largest difference "
+            f"{figures['largest']:.6g}")
+    return text + (f"; {figures['dropped']} not compared, as it was behind" if figures["dropped"] else "")
+
+
+def _describe_rules(rollout: Mapping[str, Any]) -> str:
+    rules, waits = rollout["rules"], rollout["waits_for"]
+    after = rules["promote_after"]
+    limits = [f"errors > {write_share(rules['max_error_rate'])} more", f"p95 > {rules['max_slowdown']:g} times"]
+    if rules["max_disagreement"] is not None:
+        limits.append(f"answers that differ > {write_share(rules['max_disagreement'])}")
+    how = "you promote it" if after is None else (
+        f"it is promoted after {write_time(after)} and {rules['min_requests']} requests"
+        + (f" (missing: {', '.join(waits)})" if waits else ""))
+    return f"{how}; it is taken away at {', '.join(limits)}"
+
+
+def read_differences(name: str) -> Iterator[dict[str, Any]]:
+    """Give the places at which a shadow's answers differ: `entry`, `path`, `live`, `other`, `input`, the first ones."""
+    folder = data_dir() / "rollouts" / name
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in _read_lines(file):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # it is being written
+
+
+def _read_lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def format_differences(name: str, limit: int = SHOWN) -> list[str]:
+    """Lay the first of those places out, one a line."""
+    lines: list[str] = []
+    for one in read_differences(name):
+        if len(lines) == limit:
+            break
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["path"])
+        asked = json.dumps(one["input"], ensure_ascii=False)
+        live, other = (json.dumps(one[key], ensure_ascii=False) for key in ("live", "other"))
+        lines.append(f"{one['entry']}{place}: live {live}, shadow {other}, for {asked[:120]}{'…' * (len(asked) > 120)}")
+    return lines
