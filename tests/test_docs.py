@@ -48,7 +48,7 @@ def test_every_tag_is_explained() -> None:
 @pytest.mark.parametrize("build", [options.build_magic_parser, command.build_parser])
 def test_every_option_is_explained(build: object) -> None:
     pages = (ROOT / "README.md").read_text(encoding="utf-8") + _read("targets.md", "tags.md", "security.md", "hardware.md", "ci.md",
-                                                                           "checks.md", "traffic.md")
+                                                                           "checks.md", "traffic.md", "releases.md")
     told_by_help = {"--help", "-h", "--version"}
     assert not _lacking(set(_options(build())) - told_by_help, pages)  # type: ignore[operator]
 

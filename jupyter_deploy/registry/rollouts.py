@@ -48,7 +48,8 @@ def list_rollouts(connection: Connection) -> list[RolloutRecord]:
         " FROM rollouts ORDER BY deployment")
     return [
         RolloutRecord(deployment, version, bundle, json.loads(environment), mode, share, json.loads(rules),
-                      json.loads(scale), json.loads(limits), None if proof is None else json.loads(proof), notebook, begun)
+                      json.loads(scale), json.loads(limits), None if proof is None else json.loads(proof),
+                      notebook, begun)
         for deployment, version, bundle, environment, mode, share, rules, scale, limits, proof, notebook, begun in rows
     ]
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .messages import Answer, Request
+from .terms import ENVOY, TIMEOUT
 
 _FRAME = struct.Struct("<HIII")
 """The answer's status, and the bytes of head, body and answer."""
-_LEFT_OUT = frozenset({b"connection", b"expect", b"transfer-encoding", b"upgrade"})
+_LEFT_OUT = frozenset({b"connection", b"expect", b"transfer-encoding", b"upgrade", TIMEOUT, ENVOY})
+"""Headers about one connection, or about how long the caller waits: nobody waits for a copy."""
 MAX_HEADS = 64
 """Heads that are kept as they are written."""
 LARGEST = 1 << 20

@@ -80,12 +80,13 @@ def test_a_canarys_errors_are_relayed_and_counted_and_it_is_taken_away(local, un
     with httpx.Client(base_url=url) as client:
         answers = [client.post("/answer", json={"x": number}) for number in range(40)]
     failed = [answer for answer in answers if answer.status_code == 500]
-    assert len(failed) == 20
+    assert 3 <= len(failed) <= 20  # it may be taken away before the last
     assert all("id" in answer.json()["error"] for answer in failed)
     until(lambda: local.target.status("tiny")[0].rollout is None)
     event = local.target.status("tiny")[0].events[-1]
     assert event["kind"] == "aborted"
-    assert f"version {bad.version} is taken away: 20 of its 20 answers are errors (100%)" in event["text"]
+    assert event["text"].startswith(f"version {bad.version} is taken away: ")
+    assert "answers are errors (100%)" in event["text"]
     assert {post(url, 1).json()["version"] for _ in range(4)} == {"one"}
     until(lambda: not [line for line in processes(local.folder / "bundles" / "bad") if "serve" in line])
 
@@ -170,7 +171,7 @@ def test_a_shadow_that_differs_too_often_is_taken_away(local, until):
         for x in range(20):
             client.post("/answer", json={"x": x})
     until(lambda: local.target.status("tiny")[0].rollout is None)
-    assert "20 of 20 answers differ (100%); 5% may" in local.target.status("tiny")[0].events[-1]["text"]
+    assert "answers differ (100%); 5% may" in local.target.status("tiny")[0].events[-1]["text"]
     assert list(read_differences("tiny"))  # to be looked at, until the next one
 
 

@@ -203,10 +203,11 @@ def test_a_version_that_changes_while_a_client_goes_is_live_or_not_but_never_hal
     plan = local.target.plan(make_bundle(local.folder, "two"), name="tiny", environment=ENVIRONMENT, options=LocalOptions())
     client = connect()
     answer = client.request(
-        "stage", name="tiny", version=plan.version, bundle=str(plan.bundle), environment=ENVIRONMENT.dump(), workers=1,
+        "stage", name="tiny", version=plan.version, bundle=str(plan.bundle), environment=ENVIRONMENT.dump(),
+        scale={"workers": 1, "least": None, "most": None, "idle": None}, beside=None,
         host=None, port=None, limits={}, api_key_digest=None, variables={},
     )
-    client.send("apply", candidate=answer["candidate"], notebook=None, proof=None)
+    client.send("apply", candidate=answer["candidate"], notebook=None, proof=None, rollout=None)
     client.close()
     status = until(lambda: (found := local.target.status()[0]).version == plan.version and found)
     assert status.state == "live"
