@@ -111,6 +111,20 @@ class Caller:
         return bool(self._running)
 
     @property
+    def running_calls(self) -> int:
+        """How many threads are in a call."""
+        return len(self._running)
+
+    @property
+    def full(self) -> bool:
+        """Whether every thread is in a call."""
+        return len(self._running) >= self._threads
+
+    def close(self) -> None:
+        """End the threads; one that is in a call is not waited for."""
+        self._pool.shutdown(wait=not self._running)
+
+    @property
     def hanging(self) -> bool:
         """Whether a thread is in a call that outran the time-out."""
         return any(job.reported for job in self._running.values())

@@ -50,6 +50,8 @@ class Connections:
     """Sent with every answer."""
     closing: bool = False
     """Every answer is the last of its connection."""
+    shedding: int = 0
+    """So many answers are, though others follow on other connections."""
     now: float = 0.0
     """A clock with steps of a second."""
 
@@ -66,7 +68,8 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._client: str | None = None
         """The caller's address; None on this machine."""
-        self._heard = shared.now
+        self.heard = shared.now
+        """When something last came or was answered."""
         self._turn = 0.0
         """When the first request of those that came together was taken."""
         # What is being received.
@@ -104,7 +107,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
-        self._heard = self._shared.now
+        self.heard = self._shared.now
         self._turn = 0.0
         if self._between:
             data = self._take_known(data)
@@ -279,7 +282,7 @@ class Connection(asyncio.Protocol):
 
     def _reply(self, request: Request, answer: Answer) -> None:
         self._write(request, answer)
-        self._heard = self._shared.now
+        self.heard = self._shared.now
         self._busy = False
         if self._waiting:
             self._go_on()
@@ -289,6 +292,9 @@ class Connection(asyncio.Protocol):
         if transport.is_closing():
             return
         last = self._shared.closing or not request.keep_alive
+        if self._shared.shedding and not last:
+            self._shared.shedding -= 1
+            last = True
         connection = CLOSE if last else KEEP if b"connection" in request.headers else b""
         kinds = JSON_LINE if answer.headers is JSON_ONLY else render_headers(answer.headers)
         ours = b"" if answer.relayed else self._shared.headers
@@ -322,7 +328,7 @@ class Connection(asyncio.Protocol):
         if self._busy:
             return
         now = self._shared.now
-        if self._heard < now - KEEP_ALIVE:
+        if self.heard < now - KEEP_ALIVE:
             self._transport.close()
         elif self.active and now - self._begun > self._shared.receive + self._size / SLOWEST:
             if self._refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -22,6 +23,25 @@ class Control:
         self._socket.setblocking(False)
         self._lock = threading.Lock()
         self._pending = b""
+
+    def close(self) -> None:
+        """Leave the channel to others that hold it."""
+        self._socket.close()
+
+    def receive(self) -> tuple[list[dict[str, Any]], list[int]]:
+        """Wait for operations and for the descriptors that come with them; the end is `{"op": "end"}`."""
+        while True:
+            select.select([self._socket], [], [])
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._socket, 65536, 16)
+            except BlockingIOError:
+                continue
+            except ConnectionResetError:
+                data, descriptors = b"", []
+            if not data:
+                return [{"op": "end"}], descriptors
+            *lines, self._pending = (self._pending + data).split(b"\n")
+            return [json.loads(line) for line in lines], descriptors
 
     def send(self, event: str, **fields: object) -> None:
         """Tell the supervisor; safe from any thread."""

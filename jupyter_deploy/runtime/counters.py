@@ -55,6 +55,8 @@ class Counters:
         fixed = [self._ready, self._cold, self._info, self._last, self._progress, *self._process]
         self.metrics = Metrics([*flat, *fixed, *beside.values()], path)
         self.slots = self.metrics.slots
+        self.last_answered = self.metrics.slot(self._last)
+        """The slot of the time when a prediction was last answered."""
         self.in_progress = self.metrics.slot(self._progress)
         """The slot of the gauge."""
         slot = self.metrics.slot
@@ -64,6 +66,8 @@ class Counters:
         """The slots of the copies, by what came of them."""
         self.difference = slot(beside["difference"])
         """The slot of the largest difference of two numbers."""
+        self._waits = [self.metrics.span(one[2]) for one in histograms.values()]
+        self._calls = [self.metrics.span(one[1]) for one in histograms.values()]
         self.meters = {entry: self._meter(requests[entry], histograms[entry]) for entry in entries}
         self.clear()
 
@@ -86,6 +90,14 @@ class Counters:
         """Begin again at 0."""
         self.metrics.clear()
         self.slots[self.metrics.slot(self._info)] = 1
+
+    def sum_durations(self) -> tuple[float, float, float, float]:
+        """Give the waits and their seconds, the calls and their seconds, of all entries."""
+        slots = self.slots
+        found = [(sum(slots[first:last]), slots[last]) for spans in (self._waits, self._calls) for first, last in spans]
+        waits, calls = found[: len(self._waits)], found[len(self._waits):]
+        return (sum(one[0] for one in waits), sum(one[1] for one in waits), sum(one[0] for one in calls),
+                sum(one[1] for one in calls))
 
     def _requests(self, entry: str) -> list[Series]:
         labels = (("entry", entry), self._version)

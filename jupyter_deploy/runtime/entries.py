@@ -20,6 +20,7 @@ from .manifest import Entry, Manifest, check_files
 from .tables import Calls, FormDecoder
 
 if TYPE_CHECKING:
+    from .batches import Plan
     from .queues import Queue
 
 SERVICE = "service.py"
@@ -40,12 +41,14 @@ class ServedEntry:
     """
 
     __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "needs_rows", "original",
-                 "queue", "seconds")
+                 "plan", "queue", "seconds")
 
     meter: Meter
     """Set by the worker that serves it."""
+    plan: Plan | None
+    """How its requests are answered together, if that was tried and makes no difference."""
     queue: Queue | None
-    """Where its requests become batches, if they were proven to."""
+    """Where they become batches then."""
 
     def __init__(self, described: Entry, function: Callable[..., Any]) -> None:
         self.name = described.name
@@ -59,6 +62,7 @@ class ServedEntry:
         self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
         self.function = _collect_async(function) if yields else function
         self.seconds = INFINITY
+        self.plan = None
         self.queue = None
         self.needs_rows = False
 

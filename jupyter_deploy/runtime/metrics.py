@@ -77,10 +77,15 @@ class Metrics:
         """Give the index of the series' first slot: `slots[index] += 1` counts."""
         return self._first[series]
 
+    def span(self, series: Series) -> tuple[int, int]:
+        """Give the indices of a histogram's first slot and of its sum."""
+        first = self._first[series]
+        return first, first + series.width - 1
+
     def observer(self, series: Series) -> Callable[[float], None]:
         """Give the function that adds one observation to a histogram."""
-        slots, bounds, first = self.slots, series.bounds, self._first[series]
-        total = first + series.width - 1
+        slots, bounds = self.slots, series.bounds
+        first, total = self.span(series)
 
         def observe(value: float) -> None:
             slots[first + bisect_left(bounds, value)] += 1

@@ -40,6 +40,8 @@ class Options:
     port: int = 8080
     listen_fd: int | None = None
     control_fd: int | None = None
+    forkable: bool = False
+    """Load only, if that can be done, and become workers by forking when told to."""
     metrics_file: Path | None = None
     max_body: int = 64 << 20
     """Bytes."""
@@ -91,6 +93,8 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
         help=f"the port to listen on (default: the environment variable PORT, or {Options.port}); 0 takes a free one")
     add("--listen-fd", type=int, metavar="N", help="a listening socket inherited from the supervisor")
     add("--control-fd", type=int, metavar="N", help="the control channel inherited from the supervisor")
+    add("--forkable", action="store_true",
+        help="load the service, then fork a worker whenever the supervisor asks for one, where that is safe")
     add("--metrics-file", type=Path, metavar="F",
         help="where the counters are kept; /metrics adds up all *.metrics in that folder (default: in memory)")
     add("--max-body", type=int, default=Options.max_body, metavar="BYTES",

@@ -13,7 +13,7 @@ from typing import cast
 from .connection import Connection, Connections
 from .messages import Application
 
-BACKLOG = 2048
+BACKLOG = 4096
 MOST = 65536
 """Open files that a worker asks the system for."""
 _FULL = (b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
@@ -76,6 +76,15 @@ class Server:
         """Send a header line that tells the version with every answer from now on, or none."""
         self._version = line or b""
         self.tick()
+
+    def count_callers(self) -> int:
+        """Give the number of connections on which something came in the last second or two."""
+        shared = self._connections
+        return sum(connection.heard >= shared.now - 1 for connection in shared.open)
+
+    def shed(self, share: float) -> None:
+        """Let a share of the callers connect anew, after their next answers: other workers have time for them."""
+        self._connections.shedding = int(len(self._connections.open) * share)
 
     @property
     def in_flight(self) -> int:

@@ -15,30 +15,29 @@ from .encode import encode
 from .entries import ServedEntry, Service
 from .logs import log
 from .manifest import GoldenCall
-from .messages import Deliver, Request
+from .messages import Request
 from .options import Options
 from .protocols.typed import prediction_of
-from .queues import Queue
 from .trials import ROW_BY_ROW, Trial, Unlike
 
 PATIENCE = 30.0
 """Seconds after which a worker is ready even if not every golden call has been called."""
 
 
-async def warm_up(service: Service, caller: Caller, options: Options, deliver: Deliver) -> None:
+async def warm_up(service: Service, caller: Caller, options: Options) -> None:
     """Call every golden call that changes nothing the way a request would, and measure each entry when it is warm.
 
-    In between it is tried whether the entry can answer requests together; then they will wait in a `Queue`. Where the
+    In between it is tried whether the entry can answer requests together; then it has a `Plan`. Where the
     golden calls were left out of the image the manifest lists none: nothing is proven, and each request answered alone.
     """
     calls = [call for call in service.manifest.golden if not service.entries[call.entry].described.mutates]
     try:
-        await asyncio.wait_for(_call_all(service, caller, calls, options.batch, deliver), PATIENCE)
+        await asyncio.wait_for(_call_all(service, caller, calls, options.batch), PATIENCE)
     except asyncio.TimeoutError:
         log(logging.WARNING, f"the golden calls did not end within {PATIENCE:g} s; the service is used as it is")
 
 
-async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], most: int, deliver: Deliver) -> None:
+async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], most: int) -> None:
     warm: dict[str, list[Request]] = {}
     for call in calls:
         golden = orjson.loads((service.bundle / call.file).read_bytes())
@@ -50,7 +49,7 @@ async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], m
         entry = service.entries[name]
         await _try_without_rows(entry, requests[0], caller)
         if most > 1 and not entry.is_async and not service.stateful:
-            await _try_together(entry, requests, caller, most, deliver)
+            await _try_together(entry, requests, caller, most)
         # The first calls paid for imports and caches; what counts is how long the next one takes.
         entry.seconds = float("inf")
         await _try(caller, requests[-1])
@@ -74,16 +73,14 @@ def _answers(entry: ServedEntry, request: dict[str, Any]) -> bool:
     return True
 
 
-async def _try_together(
-    entry: ServedEntry, requests: list[Request], caller: Caller, most: int, deliver: Deliver
-) -> None:
+async def _try_together(entry: ServedEntry, requests: list[Request], caller: Caller, most: int) -> None:
     trial = Trial(entry, requests, caller.answer, caller.refuse)
     found = await caller.submit(entry, partial(_find_plan, trial), lambda refusal: refusal.message)
     if isinstance(found, str):
         log(logging.INFO, f"{entry.name} answers each request alone: {found}")
     else:
         log(logging.INFO, f"{entry.name} answers requests together that arrive together", most=most)
-        entry.queue = Queue(entry, found, caller, most=most, deliver=deliver)
+        entry.plan = found
 
 
 def _find_plan(trial: Trial) -> Plan | str:

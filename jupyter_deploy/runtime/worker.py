@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -21,14 +22,19 @@ from .control import Control
 from .counters import Counters
 from .devices import hide_gpus
 from .entries import Place, Service, load_service, place_error
+from .forking import Birth, find_obstacle, list_descriptors, wait_for_births
 from .loading import answering_not_ready
 from .logs import log, start_logging
 from .manifest import Manifest, read_manifest
 from .options import Options
+from .queues import Queue
 from .releases import Releases
 from .routes import build_routes
 from .server import Server, open_listener
+from .strain import LOOK_SECONDS, Strain
 from .warming import warm_up
+
+_LOOKS = round(1 / LOOK_SECONDS)
 
 
 def main(options: Options, begun: float) -> int:
@@ -53,12 +59,23 @@ def main(options: Options, begun: float) -> int:
                 loading.enter_context(answering_not_ready(listener))
             manifest = read_manifest(options.bundle)
             hide_gpus(manifest)
+            # The first event loop opens what later ones, also those of copies, use again.
+            uvloop.new_event_loop().close()
+            before = list_descriptors()
             service = load_service(options.bundle, manifest, options.name)
+            warm = False
+            if options.forkable and control is not None:
+                warm = warm_ahead(service, options)
+                birth = become_parent(options, control, before)
+                if birth is None:
+                    return 0
+                begun = birth.begun or begun
+                options, control = replace(options, metrics_file=birth.metrics_file), birth.control
             # Not before: what a notebook does to its event loop while it is imported need not suit this one.
             loop = uvloop.new_event_loop()
             asyncio.set_event_loop(loop)
             run_setup(service, loop)
-            worker = loop.run_until_complete(prepare(options, service, control))
+            worker = loop.run_until_complete(prepare(options, service, control, warm=warm))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is the reason to tell
         report_failure(error, options, manifest, control)
         return 1
@@ -90,12 +107,43 @@ def report_failure(
         control.send("failed", error=text, module=module, where=place.where, cell=place.cell)
 
 
-async def prepare(options: Options, service: Service, control: Control | None) -> Worker:
-    """Build the worker inside the event loop and warm it up."""
+async def prepare(options: Options, service: Service, control: Control | None, *, warm: bool = False) -> Worker:
+    """Build the worker inside the event loop and warm the service up, unless it is `warm`."""
     worker = Worker(options, service, control)
-    await warm_up(service, worker.caller, options, worker.app.deliver)
+    if not warm:
+        await warm_up(service, worker.caller, options)
+    worker.open_queues()
     worker.counters.clear()
     return worker
+
+
+def warm_ahead(service: Service, options: Options) -> bool:
+    """Warm the service up before it is forked, with threads and an event loop that end with it; tells whether it is.
+
+    What is to be set up once in each worker has to be there first, and an async entry may keep its event loop.
+    """
+    if service.setup or any(entry.is_async for entry in service.entries.values()):
+        return False
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = loop.run_until_complete(prepare(replace(options, metrics_file=None), service, None))
+    worker.caller.close()
+    asyncio.set_event_loop(None)
+    loop.close()
+    return True
+
+
+def become_parent(options: Options, control: Control, before: frozenset[int]) -> Birth | None:
+    """Fork workers, if that is safe; gives, in a worker, what it is told, and None when no more are wanted.
+
+    Where it is not safe the supervisor is told why, and this very process is the worker.
+    """
+    obstacle = find_obstacle(options.bundle, before)
+    if obstacle is None:
+        control.send("forkable")
+        return wait_for_births(control, options.bundle)
+    control.send("unforkable", reason=obstacle)
+    return Birth(control, options.metrics_file)
 
 
 class Worker:
@@ -118,6 +166,12 @@ class Worker:
         self.app = App(routes, self.caller, self.counters, options)
         self._server = Server(self.app, receive=options.receive)
         self._releases = Releases(service, self.app, self._server, self.counters, options, self._send)
+
+    def open_queues(self) -> None:
+        """Let requests become batches, where that was proven to make no difference."""
+        for entry in self._service.entries.values():
+            if entry.plan is not None:
+                entry.queue = Queue(entry, entry.plan, self.caller, most=self._options.batch, deliver=self.app.deliver)
 
     def _is_live(self) -> bool:
         return not self.caller.hanging
@@ -144,7 +198,7 @@ class Worker:
         await self._server.listen(listener)
         self.caller.start_watching()
         self._announce(listener.getsockname()[1], perf_counter() - begun)
-        ticking = asyncio.ensure_future(self._tick())
+        ticking = asyncio.gather(self._tick(), self._tell_load())
         seconds = await self._draining
         self.counters.set_ready(ready=False)
         left = await self._server.drain(seconds)
@@ -171,6 +225,8 @@ class Worker:
             self._releases.obey(message)
         elif message["op"] == "drain":
             self._drain(float(message.get("seconds", self._options.drain)))
+        elif message["op"] == "shed":
+            self._server.shed(float(message["share"]))
         elif message["op"] == "end":
             log(logging.WARNING, "the supervisor is gone")
             self._drain(self._options.drain)
@@ -188,8 +244,18 @@ class Worker:
             self._server.tick()
             self.counters.sample_process()
             self.caller.beat()
-            self._send("alive", in_flight=self._server.in_flight)
             await asyncio.sleep(1)
+
+    async def _tell_load(self) -> None:
+        """Tell the supervisor once a second that the worker is alive and what it does; at once when it is too much."""
+        strain = Strain(self.app, self.caller, self.counters, self._server)
+        looks = 0
+        while self._control is not None:
+            load = strain.look()
+            if load.strained or looks % _LOOKS == 0:
+                self._send("alive", **load.dump())
+            looks += 1
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _replace(self, entry: str, seconds: float, cell: str | None, *, fatal: bool) -> None:
         self._send("stuck", entry=entry, seconds=seconds, cell=cell)

@@ -34,7 +34,7 @@ from jupyter_deploy.registry import (
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import rotate_logs
-from jupyter_deploy.targets.local.scaling import Scale, read_scale
+from jupyter_deploy.targets.local.scaling import Scale, find_most, read_scale
 from jupyter_deploy.targets.local.spec import Spec
 
 
@@ -92,6 +92,16 @@ class Ledger:
         """Give between which numbers of workers it moves: at first, one."""
         record = self.find()
         return Scale() if record is None else read_scale(record.scale, record.workers)
+
+    def find_most(self, spec: Spec, release: Release | None) -> int:
+        """Give how many workers a version may have, by what one of them was seen to use in its proof."""
+        known = find_version(self._registry, self.name, spec.version)
+        proof = release.proof if release else known.proof if known else None
+        try:
+            manifest = read_manifest(spec.bundle)
+        except BundleDamaged:
+            return spec.scale.first  # its workers say what is wrong with it
+        return find_most(spec.scale, manifest, ((proof or {}).get("usage") or {}).get("peak"))
 
     def find_version(self, version: str) -> VersionRecord:
         """Give a version's row (`TargetError`, with those that there are, when there is none)."""

@@ -14,7 +14,8 @@ from jupyter_deploy.errors import TargetError
 LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8100
 _LAST_PORT = 8999
-_BACKLOG = 1024
+_BACKLOG = 4096
+"""So many callers wait at most, if the system lets them (`net.core.somaxconn`); others try again by themselves."""
 
 
 class Listener:

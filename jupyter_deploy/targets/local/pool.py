@@ -9,9 +9,12 @@ from typing import Any
 
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.metrics import fold_metrics
+from jupyter_deploy.targets.local.children import Children
+from jupyter_deploy.targets.local.elastic import Elastic
 from jupyter_deploy.targets.local.listeners import Listener
+from jupyter_deploy.targets.local.parents import Nursery
 from jupyter_deploy.targets.local.spec import Spec
-from jupyter_deploy.targets.local.workers import Children, Worker
+from jupyter_deploy.targets.local.workers import Worker, wait_first
 
 HUNG_SECONDS = 5.0
 """A worker whose event loop said nothing for this long is replaced; for so much longer if it is in a call."""
@@ -43,17 +46,19 @@ class Pool:
                  on_failed: Callable[[str], None]) -> None:
         self.spec = spec
         self.listener = listener
-        self._children = children
         self.workers: list[Worker] = []
         self.live = False
         self.apart = False
         """Its workers do not accept callers: those of another version send them requests."""
         self.route: dict[str, Any] = {"op": "route"}
         """Where its workers send a part of their requests."""
+        self._started = False
         self._report = report
         self.on_failed = on_failed
         self._quick_deaths = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self.nursery = Nursery(spec, listener, children, self, lambda text: self.tell("parent-died", text))
+        self._elastic = Elastic(self, spec.scale, spec.scale.first)
 
     async def start(self) -> int:
         """Start all workers and wait until they are ready; gives the private port of the first.
@@ -64,6 +69,7 @@ class Pool:
             When one of them does not get ready; then none is left.
 
         """
+        self._started = True
         try:
             first, *_ = await asyncio.gather(*(self._start_worker() for _ in range(self.spec.scale.first)))
         except BaseException:
@@ -72,17 +78,34 @@ class Pool:
         return first.ready.result()
 
     async def _start_worker(self) -> Worker:
-        worker = Worker(self.spec, self._children, self._replace_stuck)
+        worker = await self.nursery.start()
         self.workers.append(worker)
         worker.ended.add_done_callback(lambda _: self._take_away(worker))
-        await worker.start(self.listener)
-        await _first(worker.ready, worker.ended)
+        await wait_first(worker.ready, worker.ended)
         if not worker.ready.done():
             raise worker.failure()
         return worker
 
-    async def accept(self) -> None:
-        """Let all workers accept callers, and wait until they do (`ServiceError` when one has died)."""
+    async def accept(self, most: int) -> None:
+        """Let all workers accept callers, and wait until they do; one without workers, never started, sleeps.
+
+        Parameters
+        ----------
+        most
+            How many workers there may come to be.
+
+        Raises
+        ------
+        ServiceError
+            When a worker has died.
+
+        """
+        self._elastic.set_most(most)
+        if not self._started:
+            self.listener.listen()
+            self._elastic.sleep()
+            self.live = True
+            return
         if len(self.workers) < self.spec.scale.first:
             raise ServiceError(f"a worker of version {self.spec.version} died after it was ready",
                                where=self.spec.name, advice="its log says why; then deploy again")
@@ -108,22 +131,23 @@ class Pool:
             worker.serve_apart()
             return
         worker.tell(self.route)
-        await _first(worker.accept(), worker.ended)
+        await wait_first(worker.accept(), worker.ended)
         if not worker.accepting.done():
             raise worker.failure()
 
     async def drain(self, grace: float) -> None:
         """Let the workers finish what they accepted, and see them gone; `grace` as for `Worker.drain`."""
         self._stop_watching()
-        await asyncio.gather(*(worker.drain(grace) for worker in self.workers))
+        await asyncio.gather(self.nursery.end(), *(worker.drain(grace) for worker in self.workers))
 
     async def kill(self) -> None:
         """End the workers now."""
         self._stop_watching()
-        await asyncio.gather(*(worker.kill() for worker in self.workers))
+        await asyncio.gather(self.nursery.end(), *(worker.kill() for worker in self.workers))
 
     def _stop_watching(self) -> None:
         self.live = False
+        self._elastic.end()
         for task in self._tasks:
             task.cancel()
 
@@ -132,9 +156,22 @@ class Pool:
         """How many workers take callers now."""
         return sum(worker.accepting.done() and not worker.draining for worker in self.workers)
 
-    def check_alive(self, now: float) -> None:
-        """End the workers that hang; they are replaced as those that die are."""
+    @property
+    def wanted(self) -> int:
+        """How many workers there should be now."""
+        return 0 if self.asleep else max(self.spec.scale.first, self.accepting)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it has no workers because nobody calls."""
+        return self._elastic.asleep
+
+    def check(self, now: float) -> None:
+        """Have as many workers as are needed, and end those that hang; they are replaced as those that die are."""
+        if self.live and not self.apart:
+            self._elastic.check(now)
         for worker in self.workers:
+            worker.check_lost()
             silent = now - worker.heard
             if not worker.ready.done() or silent <= HUNG_SECONDS:
                 continue
@@ -155,21 +192,44 @@ class Pool:
             self._report("worker-died", f"worker {worker.pid} {worker.exit_text}; it is replaced")
             quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS
             self._quick_deaths = self._quick_deaths + 1 if quick else 0
-            self._begin(self._replace(worker.exit_text))
+            self.begin(self._replace(worker.exit_text))
 
-    def _replace_stuck(self, worker: Worker, text: str) -> None:
+    def stuck(self, worker: Worker, text: str) -> None:
+        """Replace a worker with a call that has not returned; it goes on with its others meanwhile."""
         if self.live and not worker.draining:
             self._report("worker-stuck", f"worker {worker.pid}: {text}; it is replaced")
-            self._begin(worker.drain(STUCK_SECONDS))
-            self._begin(self._replace(text))
+            self.begin(worker.drain(STUCK_SECONDS))
+            self.begin(self._replace(text))
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def strained(self, worker: Worker) -> None:
+        """A worker has more to do than it can."""
+        if self.live and not self.apart and not worker.draining:
+            self._elastic.strained()
+
+    def told(self, message: dict[str, Any]) -> None:
+        """Hear what no worker says."""
+
+    def tell(self, kind: str, text: str) -> None:
+        """Report an event, when it is live."""
+        if self.live:
+            self._report(kind, text)
+
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        """Do something in the background, as long as it is live."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _replace(self, reason: str) -> None:
-        """Put a new worker in place of one, the later the more have died quickly; in the end give up."""
+        """Put a new worker in place of one."""
+        await self._bring("worker-replaced", None, reason)
+
+    async def add(self, kind: str, why: str) -> None:
+        """Start a worker and let it accept; `kind` is the event that tells of it."""
+        await self._bring(kind, why, why)
+
+    async def _bring(self, kind: str, why: str | None, reason: str) -> None:
+        """Start a worker, the later the more have died quickly; in the end give up."""
         began = time.monotonic()
         while self._quick_deaths < QUICK_DEATHS:
             if self._quick_deaths > 1:
@@ -181,10 +241,8 @@ class Pool:
                 self._quick_deaths += 1
                 reason = error.message
             else:
-                self._report("worker-replaced", f"worker {worker.pid} accepts after {time.monotonic() - began:.2f} s")
+                origin = ", forked" if worker.forked else ""
+                self.tell(kind, f"{f'{why}; ' if why else ''}worker {worker.pid} accepts after "
+                                f"{time.monotonic() - began:.3f} s{origin}")
                 return
         self.on_failed(reason)
-
-
-async def _first(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_deploy.errors import TargetError
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
+from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
@@ -17,7 +18,6 @@ from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.rollouts import Rollouts
 from jupyter_deploy.targets.local.scaling import Scale, read_scale
 from jupyter_deploy.targets.local.spec import Limits, Spec
-from jupyter_deploy.targets.local.workers import Children
 
 GRACE_SECONDS = 20.0
 """How long a version that was replaced answers on the connections that its callers hold open."""
@@ -69,12 +69,16 @@ class Service:
         accepting = self.live.accepting if self.live else 0
         if accepting:
             state = "live"
+        elif self.live and self.live.asleep:
+            state = "asleep"
         elif self._reason:
             state = "failed"
         else:
             state = "starting" if self.live or self.staged else "stopped"
         pids = [worker.pid for worker in self.live.workers] if self.live else []
         return {"state": state, "workers": accepting, "reason": self._reason, "pids": pids,
+                "wanted": self.live.wanted if self.live else 0,
+                "starts": self.live.nursery.text if self.live and not self.live.spec.scale.fixed else None,
                 "rollout": self.rollouts.describe()}
 
     def choose_listener(self, host: str | None, port: int | None, avoid: Collection[int]) -> Listener:
@@ -98,12 +102,13 @@ class Service:
             self.listener = listener
         return listener
 
-    async def stage(self, spec: Spec, listener: Listener) -> Pool:
-        """Start the workers of a version, unseen by callers, and wait until they are ready."""
+    async def stage(self, spec: Spec, listener: Listener, *, asleep: bool = False) -> Pool:
+        """Start the workers of a version, unseen by callers, and wait until they are ready; with `asleep`, none."""
         pool = Pool(spec, listener, self._children, self.ledger.report, self.fail)
         self.staged.add(pool)
         try:
-            await pool.start()
+            if not asleep:
+                await pool.start()
         except BaseException:
             self._forget(pool)
             raise
@@ -126,7 +131,7 @@ class Service:
         async with self.changing:
             if pool is self.live:
                 return
-            await pool.accept()
+            await pool.accept(self.ledger.find_most(pool.spec, release))
             self.staged.discard(pool)
             pool.on_failed = self.fail
             await self.rollouts.end(f"version {pool.spec.version} went live instead", promoted=pool)
@@ -140,6 +145,8 @@ class Service:
             self.ledger.write_live(pool.spec, pool.listener, release)
             self.ledger.report(kind, f"version {pool.spec.version} is live at {pool.listener.url}"
                                + (f" ({outcome})" if outcome else ""))
+            if not pool.spec.scale.fixed:
+                self.ledger.report("starts", pool.nursery.text)
             if former is not None and former is not pool.listener:
                 former.close()
             if before is not None:
@@ -151,7 +158,7 @@ class Service:
             before = self.live
             if before is not None and self._reason is None:
                 return
-            pool = await self._stage_recorded(self.ledger.read().version, variables)
+            pool = await self._stage_recorded(self.ledger.read().version, variables, asleep=kind == "restored")
             # A deploy may have gone live meanwhile: it is newer.
             await (self.apply(pool, kind) if self.live is before else self.discard(pool))
             await self.rollouts.resume(variables)
@@ -167,21 +174,24 @@ class Service:
         pool = await self._stage_recorded(self.ledger.find_previous(version), variables)
         await self.apply(pool, "rolled-back")
 
-    async def _stage_recorded(self, version: str, variables: Mapping[str, str]) -> Pool:
+    async def _stage_recorded(self, version: str, variables: Mapping[str, str], *, asleep: bool = False) -> Pool:
+        """Start a version that was live before; with `asleep`, one that may sleep starts when it is called."""
         record, found = self.ledger.read(), self.ledger.find_version(version)
         scale = read_scale(record.scale, record.workers)
-        return await self.stage_version(version, found.bundle, found.environment, variables, scale, record.limits)
+        return await self.stage_version(version, found.bundle, found.environment, variables, scale, record.limits,
+                                        asleep=asleep and scale.min == 0)
 
     async def stage_version(self, version: str, bundle: str, environment: dict[str, Any],
-                            variables: Mapping[str, str], scale: Scale, limits: dict[str, Any]) -> Pool:
-        """Start a version that is written down, unseen by callers, with the deployment's variables."""
+                            variables: Mapping[str, str], scale: Scale, limits: dict[str, Any], *,
+                            asleep: bool = False) -> Pool:
+        """Start a version that is written down, unseen by callers, with the deployment's variables; or let it sleep."""
         known = {**self._variables, **variables}
         _check_variables(self.ledger.name, Path(bundle), known)
         spec = Spec(
             self.ledger.name, version, Path(bundle), environment, scale, Limits(**limits), self.ledger.log(version),
             self.ledger.metrics, self.ledger.read().api_key_digest, known,
         )
-        return await self.stage(spec, await self._wait_for_port())
+        return await self.stage(spec, await self._wait_for_port(), asleep=asleep)
 
     async def _wait_for_port(self) -> Listener:
         end = time.monotonic() + REBIND_SECONDS
@@ -223,7 +233,7 @@ class Service:
     def check(self, now: float) -> None:
         """Do what is due once a second: find workers that hang, take a sample."""
         for pool in self.pools:
-            pool.check_alive(now)
+            pool.check(now)
         if self.live is not None:
             beside = self.rollouts.check(self.live, now)
             pools = (self.live, *beside, *self._draining)

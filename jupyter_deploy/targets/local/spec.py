@@ -60,7 +60,7 @@ class Spec:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The deployment's environment variables; never written down."""
 
-    def command(self, listener: Listener, control: int, metrics_file: Path) -> list[str]:
+    def command(self, listener: Listener, control: int, metrics_file: Path, *, forkable: bool = False) -> list[str]:
         """Give the command line of a worker."""
         python = str(self.environment["python"])
         command = [python, "-I", "-S", str(self.bundle / "runtime" / "__main__.py"), "serve"]
@@ -68,7 +68,7 @@ class Spec:
             command += ["--path", str(path)]
         command += ["--name", self.name, "--host", listener.host, "--port", str(listener.port)]
         command += ["--listen-fd", str(listener.socket.fileno()), "--control-fd", str(control)]
-        command += ["--metrics-file", str(metrics_file)]
+        command += ["--metrics-file", str(metrics_file), *(["--forkable"] if forkable else [])]
         limits = {"--max-body": self.limits.max_body, "--max-queue": self.limits.max_queue,
                   "--timeout": self.limits.timeout, "--batch": name_batch(self.limits.batch),
                   "--api-key-digest": self.api_key_digest}

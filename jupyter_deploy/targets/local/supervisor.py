@@ -14,6 +14,7 @@ import jupyter_deploy
 from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.leftovers import remove_leftovers
 from jupyter_deploy.registry import Connection, Record, RolloutRecord, find_deployment, list_deployments
+from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.control import PROTOCOL
 from jupyter_deploy.targets.local.forwards import Forwards
 from jupyter_deploy.targets.local.ledger import Ledger, Release
@@ -22,7 +23,6 @@ from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.scaling import choose_scale
 from jupyter_deploy.targets.local.service import Service
 from jupyter_deploy.targets.local.spec import Limits, Spec, pass_variables
-from jupyter_deploy.targets.local.workers import Children
 
 _RESTORED_AT_ONCE = 2
 _TIDY_SECONDS = 60.0

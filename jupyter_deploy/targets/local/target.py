@@ -27,7 +27,7 @@ from jupyter_deploy.targets.local.client import Client, connect, start_ahead
 from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url, is_loopback
 from jupyter_deploy.targets.local.logs import follow_log, read_log
-from jupyter_deploy.targets.local.scaling import Auto, Scale, check_scale, choose_scale
+from jupyter_deploy.targets.local.scaling import Auto, Scale, check_scale, choose_scale, read_scale
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
 from jupyter_deploy.targets.rollout import Rules, name_rollout, write_share
 from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, Status, check_name
@@ -298,9 +298,10 @@ def _describe(registry: Connection, record: Record, held: dict[str, Any]) -> Sta
         state = "starting"
     return Status(
         record.name, record.target, state, build_url(record.host, record.port),
-        record.version, held.get("workers", 0), record.workers, held.get("reason"),
+        record.version, held.get("workers", 0), held.get("wanted", record.workers), held.get("reason"),
         versions, events, _warnings(registry, record), held.get("rollout"),
-        {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None},
+        {"pids": held.get("pids", []), "limits": record.limits, "api_key": record.api_key_digest is not None,
+         "scale": read_scale(record.scale, record.workers).text, "starts": held.get("starts")},
     )
 
 

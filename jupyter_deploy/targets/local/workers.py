@@ -11,33 +11,34 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.runtime.metrics import read_metrics, total
+from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.control import decode, encode
+from jupyter_deploy.targets.local.demand import Load, read_load
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.spec import Spec
 
 _TAIL_LINES = 20
 _LAST_WORDS_SECONDS = 0.2
 _NUMBERS = itertools.count(1)
+_LOST = 127
+"""The status of a process that never was, or whose end nobody saw."""
 
 
-class Children:
-    """Hears of every child process that ends, and lets its worker know."""
+class Hear(Protocol):
+    """What a worker's owner hears of it."""
 
-    def __init__(self) -> None:
-        self._workers: set[Worker] = set()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._poll)
+    def stuck(self, worker: Worker, text: str) -> None:
+        """A call of it outran its time."""
 
-    def watch(self, worker: Worker) -> None:
-        """Call `worker.poll` whenever a child ends, until it is that one."""
-        self._workers.add(worker)
+    def strained(self, worker: Worker) -> None:
+        """It has more to do than it can."""
 
-    def _poll(self) -> None:
-        self._workers = {worker for worker in self._workers if not worker.poll()}
+    def told(self, message: dict[str, Any]) -> None:
+        """It said something that only a warm parent says."""
 
 
 class Worker(asyncio.Protocol):
@@ -46,7 +47,7 @@ class Worker(asyncio.Protocol):
     Three futures tell its life: `ready` (its private port), `accepting`, and `ended` (its exit status).
     """
 
-    def __init__(self, spec: Spec, children: Children, on_stuck: Callable[[Worker, str], None]) -> None:
+    def __init__(self, spec: Spec, children: Children, hear: Hear) -> None:
         self.spec = spec
         self.metrics_file = spec.metrics / f"{spec.version}-{os.getpid()}-{next(_NUMBERS)}.metrics"
         self.heard = time.monotonic()
@@ -61,42 +62,78 @@ class Worker(asyncio.Protocol):
         self.shadowing: asyncio.Future[int] = loop.create_future()
         """The port on which it takes copies of requests."""
         self.pid = 0
+        self.forked = False
+        """Whether it is a copy of a warm parent."""
+        self.forkable: asyncio.Future[None] = loop.create_future()
+        """Done when it is a warm parent itself, and so never ready."""
+        self.obstacle: str | None = None
+        """Why it could not become one."""
+        self.load = Load()
         self._reason: str | None = None
         self._place: str | None = None
         self._idle: asyncio.Future[None] | None = None
         self._children = children
-        self._on_stuck = on_stuck
+        self._hear = hear
         self._buffer = b""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._status: int | None = None
+        self._channel: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._log_start = spec.log.stat().st_size if spec.log.exists() else 0
 
-    async def start(self, listener: Listener) -> None:
-        """Start the process, handing it the listening socket and its end of the channel."""
+    async def start(self, listener: Listener, *, forkable: bool = False) -> None:
+        """Start the process, handing it the listening socket and its end of the channel.
+
+        Parameters
+        ----------
+        forkable
+            It is to become a warm parent, if that is safe; else it is a worker.
+
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = self._spawn(listener, theirs)
+                pid = self._spawn(listener, theirs, forkable=forkable)
             except OSError as error:
                 ours.close()
-                self._reason = f"the worker cannot be started: {error}"
-                self.ended.set_result(127)
+                self.give_up(f"the worker cannot be started: {error}")
                 return
-        self.pid = self._process.pid
-        self._children.watch(self)
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        self.begin(pid)
+        await self.connect(ours)
 
-    def _spawn(self, listener: Listener, control: socket.socket) -> subprocess.Popen[bytes]:
+    def begin(self, pid: int) -> None:
+        """Note that the process is there."""
+        self.pid = pid
+        self._children.watch(pid, self._exited)
+        if self.ended.done():
+            self.signal()
+
+    async def connect(self, channel: socket.socket) -> None:
+        """Listen to what it says."""
+        self._channel = channel
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=channel)
+
+    def give_up(self, reason: str) -> None:
+        """Note that there is no process, and will be none."""
+        self._reason = reason
+        if not self.ended.done():
+            self.ended.set_result(_LOST)
+        if self._transport is not None:
+            self._transport.close()
+
+    def _spawn(self, listener: Listener, control: socket.socket, *, forkable: bool) -> int:
         data = self.spec.bundle / "data"
         with self.spec.log.open("ab") as log:
-            return subprocess.Popen(
-                self.spec.command(listener, control.fileno(), self.metrics_file),
+            process = subprocess.Popen(
+                self.spec.command(listener, control.fileno(), self.metrics_file, forkable=forkable),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.spec.worker_variables,
                 cwd=data if data.is_dir() else self.spec.bundle,
                 pass_fds=(listener.socket.fileno(), control.fileno()),
                 # Its own session: whatever it starts itself goes with it.
                 start_new_session=True,
             )
+        # `Children` waits for it, and nobody else may.
+        process.returncode = 0
+        return process.pid
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the channel."""
@@ -118,7 +155,9 @@ class Worker(asyncio.Protocol):
         if event != "stuck":
             # That one comes from a thread, also when the event loop hangs.
             self.heard = time.monotonic()
-        if event == "ready" and not self.ready.done():
+        if event == "alive":
+            self._take_load(message)
+        elif event == "ready" and not self.ready.done():
             self.ready.set_result(int(message["port"]))
         elif event == "accepting" and not self.accepting.done():
             self.accepted_at = self.heard
@@ -131,9 +170,20 @@ class Worker(asyncio.Protocol):
             self._place = message.get("cell") or message.get("where")
         elif event == "stuck":
             place = message.get("cell") or message.get("entry")
-            self._on_stuck(self, f"a call has not returned for {message['seconds']:.1f} s ({place})")
-        elif event == "alive" and message["in_flight"] == 0 and self._idle is not None and not self._idle.done():
+            self._hear.stuck(self, f"a call has not returned for {message['seconds']:.1f} s ({place})")
+        elif event == "forkable" and not self.forkable.done():
+            self.forkable.set_result(None)
+        elif event == "unforkable":
+            self.obstacle = str(message["reason"])
+        else:
+            self._hear.told(message)
+
+    def _take_load(self, message: dict[str, Any]) -> None:
+        self.load = read_load(message)
+        if message["in_flight"] == 0 and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
+        if self.load.strained:
+            self._hear.strained(self)
 
     def accept(self) -> asyncio.Future[None]:
         """Tell it to accept connections; the future is done when it does."""
@@ -172,33 +222,57 @@ class Worker(asyncio.Protocol):
     async def kill(self) -> None:
         """End it now, with whatever it started, and see it gone."""
         self.draining = True
+        if not self.pid:
+            self.give_up("it was not wanted any more")
         self.signal()
         await asyncio.wait([self.ended])
 
     def signal(self) -> None:
         """End it now; whoever watches it sees it die."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self.pid:
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                # It has only just been forked, and is not the first of its group yet.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
+            except PermissionError:
+                pass
 
-    def poll(self) -> bool:
-        """Tell whether the process has ended."""
-        if self._process is None or self._process.poll() is None:
-            return False
-        self.signal()
+    def check_lost(self) -> None:
+        """Note the end of a forked process that its parent took with it to its own end."""
+        if self.forked and self._transport is None and self._status is None and self.pid:
+            try:
+                os.kill(self.pid, 0)
+            except ProcessLookupError:
+                self._children.tell(self.pid, _LOST)
+
+    def _exited(self, status: int) -> None:
+        self._status = status
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
         if self._transport is not None:
             # Its last words may still be in the channel, which a grandchild could hold open.
             asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._finish)
         else:
             self._finish()
-        return True
 
     def _finish(self) -> None:
-        if self._process is None or self._process.returncode is None or self.ended.done():
+        if self._status is None or self.ended.done():
             return
         if self._transport is not None:
             self._transport.close()
-        self.ended.set_result(self._process.returncode)
+        self.ended.set_result(self._status)
+
+    def send_descriptor(self, message: dict[str, Any], descriptor: int) -> None:
+        """Send an operation together with an open file (raises `OSError` when it does not listen)."""
+        if self._transport is None or self._channel is None:
+            raise BrokenPipeError("its channel has ended")
+        socket.send_fds(self._channel, [encode(message)], [descriptor])
+
+    def shed(self, share: float) -> None:
+        """Let a share of its callers connect anew, to another worker perhaps."""
+        self.tell({"op": "shed", "share": share})
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send it an operation; one that has ended hears nothing."""
@@ -233,3 +307,7 @@ def _log_text(line: str) -> str:
     except (ValueError, KeyError, TypeError):
         return line
 
+
+async def wait_first(*futures: asyncio.Future[Any]) -> None:
+    """Wait until one of them is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
