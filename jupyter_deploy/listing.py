@@ -42,6 +42,8 @@ def format_status(status: Status) -> str:
     live = next((version for version in status.versions if version.version == status.version), None)
     if live is not None:
         lines += ["", "hardware:", *(f"   {line}" for line in _describe_needs(live))]
+    if starts := status.details.get("starts"):
+        lines += ["", "workers:", f"   {status.details['scale']}; {starts}"]
     lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<12} {event['text']}"
                                for event in status.events[-10:])]
     return "\n".join(lines)

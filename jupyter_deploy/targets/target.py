@@ -89,7 +89,7 @@ class Status:
     name: str
     target: str
     state: str
-    """`live`, `starting`, `stopped` or `failed`."""
+    """`live`, `starting`, `asleep` (the next call wakes it), `stopped` or `failed`."""
     url: str
     version: str
     workers: int

@@ -23,7 +23,7 @@ export interface IVersion {
 
 export interface IStatus {
   name: string;
-  state: 'live' | 'starting' | 'stopped' | 'failed';
+  state: 'live' | 'starting' | 'asleep' | 'stopped' | 'failed';
   reason: string | null;
   url: string;
   version: string;

@@ -15,6 +15,7 @@ export function State({ state, doubtful }: { state: string; doubtful?: boolean }
   const words: Record<string, string> = {
     live: trans.__('live'),
     starting: trans.__('starting'),
+    asleep: trans.__('asleep'),
     stopped: trans.__('stopped'),
     failed: trans.__('failed')
   };
