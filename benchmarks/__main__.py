@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import capturing, checking, compiling, images, live, panel, serving, starting, static, workers
+from benchmarks import capturing, checking, compiling, images, live, panel, releases, serving, starting, static, workers
 from benchmarks.machine import Quiet, describe_machine
 from benchmarks.tables import describe_circumstances, replace_part
 
@@ -16,6 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
     "live": live, "capturing": capturing, "starting": starting, "serving": serving, "workers": workers,
     "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
+    "releases": releases,
 }
 """Each has `measure(quick, quiet)`, which gives figures as JSON, and `describe(figures)`, which gives Markdown."""
 

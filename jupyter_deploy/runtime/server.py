@@ -95,6 +95,14 @@ class Server:
         """Start accepting on a listening socket."""
         server = await asyncio.get_running_loop().create_server(self._connect, sock=listener, backlog=BACKLOG)
         self._servers.append(server)
+        self._connections.closing = False
+
+    def rest(self) -> None:
+        """Stop accepting, but on the first socket; open connections end after their next answer, until `listen`."""
+        self._connections.closing = True
+        for server in self._servers[1:]:
+            server.close()
+        del self._servers[1:]
 
     def _connect(self) -> asyncio.Protocol:
         return Connection(self._connections) if len(self._connections.open) < self._most else Full()

@@ -221,6 +221,9 @@ class Worker:
     def _obey(self, message: dict[str, Any]) -> None:
         if message["op"] == "accept":
             self._accepting = asyncio.ensure_future(self._accept())
+        elif message["op"] == "rest":
+            self._server.rest()
+            self.counters.set_ready(ready=False)
         elif message["op"] in ("route", "shadow"):
             self._releases.obey(message)
         elif message["op"] == "drain":
@@ -232,7 +235,10 @@ class Worker:
             self._drain(self._options.drain)
 
     async def _accept(self) -> None:
-        await self._server.listen(socket.socket(fileno=self._options.listen_fd))
+        # A copy of the descriptor: whoever rests may be told to accept again.
+        assert self._options.listen_fd is not None
+        await self._server.listen(socket.socket(fileno=os.dup(self._options.listen_fd)))
+        self.counters.set_ready(ready=True)
         self._send("accepting")
 
     def _drain(self, seconds: float) -> None:

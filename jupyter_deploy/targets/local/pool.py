@@ -106,13 +106,31 @@ class Pool:
             self._elastic.sleep()
             self.live = True
             return
-        if len(self.workers) < self.spec.scale.first:
+        if not self.complete:
             raise ServiceError(f"a worker of version {self.spec.version} died after it was ready",
                                where=self.spec.name, advice="its log says why; then deploy again")
         self.listener.listen()
         self.apart = False
-        await asyncio.gather(*(self._accept_worker(worker) for worker in self.workers))
+        await asyncio.gather(*(self._accept_worker(worker) for worker in self._staying))
         self.live = True
+
+    @property
+    def _staying(self) -> list[Worker]:
+        return [worker for worker in self.workers if not worker.draining]
+
+    @property
+    def complete(self) -> bool:
+        """Whether as many workers are there as should start."""
+        return len(self._staying) >= self.spec.scale.first
+
+    def rest(self) -> None:
+        """Let the workers accept no more, and keep them for `accept`; those that end are not replaced."""
+        self._stop_watching()
+        for worker in self.workers:
+            if worker.draining:
+                self.begin(worker.drain(STUCK_SECONDS))
+            else:
+                worker.rest()
 
     def serve_apart(self) -> None:
         """Keep the workers running, and let those of another version send them requests."""

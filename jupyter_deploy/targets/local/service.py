@@ -8,8 +8,7 @@ from collections.abc import Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.errors import TargetError
-from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
+from jupyter_deploy.errors import ServiceError, TargetError
 from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
@@ -17,7 +16,8 @@ from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing,
 from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.rollouts import Rollouts
 from jupyter_deploy.targets.local.scaling import Scale, read_scale
-from jupyter_deploy.targets.local.spec import Limits, Spec
+from jupyter_deploy.targets.local.spec import Limits, Spec, check_variables
+from jupyter_deploy.targets.local.standby import Standby
 
 GRACE_SECONDS = 20.0
 """How long a version that was replaced answers on the connections that its callers hold open."""
@@ -46,11 +46,13 @@ class Service:
         """Held while another version becomes live, or is put beside it."""
         self._returning = asyncio.Lock()
         self.rollouts = Rollouts(self)
+        self._standby = Standby()
 
     @property
     def pools(self) -> list[Pool]:
         """All versions that have processes."""
-        return [*([self.live] if self.live else []), *self.rollouts.pools, *self.staged, *self._draining]
+        held = [*self.rollouts.pools, *self._standby.pools, *self.staged, *self._draining]
+        return [self.live, *held] if self.live else held
 
     @property
     def url(self) -> str:
@@ -103,7 +105,11 @@ class Service:
         return listener
 
     async def stage(self, spec: Spec, listener: Listener, *, asleep: bool = False) -> Pool:
-        """Start the workers of a version, unseen by callers, and wait until they are ready; with `asleep`, none."""
+        """Start the workers of a version, unseen by callers, and wait until they are ready; with `asleep`, none.
+
+        What rests is let go: three versions at once may be more than the machine's memory holds.
+        """
+        self._let_go(self._standby.take())
         pool = Pool(spec, listener, self._children, self.ledger.report, self.fail)
         self.staged.add(pool)
         try:
@@ -149,7 +155,10 @@ class Service:
                 self.ledger.report("starts", pool.nursery.text)
             if former is not None and former is not pool.listener:
                 former.close()
-            if before is not None:
+            if before is not None and before.complete and before.listener is pool.listener:
+                self._let_go(self._standby.take())
+                self._standby.keep(before)
+            elif before is not None:
                 self.begin(self.drain(before, GRACE_SECONDS))
 
     async def bring_back(self, variables: Mapping[str, str], kind: str) -> None:
@@ -171,8 +180,17 @@ class Service:
         if version is None and self.rollouts.pools:
             await self.rollouts.abort("rolled back")
             return
-        pool = await self._stage_recorded(self.ledger.find_previous(version), variables)
-        await self.apply(pool, "rolled-back")
+        previous = self.ledger.find_previous(version)
+        pool = self._standby.take_fitting(previous, self.ledger.read(), self.listener, {**self._variables, **variables})
+        if pool is not None:
+            self.staged.add(pool)
+            try:
+                await self.apply(pool, "rolled-back")
+            except ServiceError:
+                await self.discard(pool)  # it has died just now
+            else:
+                return
+        await self.apply(await self._stage_recorded(previous, variables), "rolled-back")
 
     async def _stage_recorded(self, version: str, variables: Mapping[str, str], *, asleep: bool = False) -> Pool:
         """Start a version that was live before; with `asleep`, one that may sleep starts when it is called."""
@@ -186,7 +204,7 @@ class Service:
                             asleep: bool = False) -> Pool:
         """Start a version that is written down, unseen by callers, with the deployment's variables; or let it sleep."""
         known = {**self._variables, **variables}
-        _check_variables(self.ledger.name, Path(bundle), known)
+        check_variables(self.ledger.name, Path(bundle), known)
         spec = Spec(
             self.ledger.name, version, Path(bundle), environment, scale, Limits(**limits), self.ledger.log(version),
             self.ledger.metrics, self.ledger.read().api_key_digest, known,
@@ -210,6 +228,7 @@ class Service:
             self.ledger.write_stopped()
             await self.rollouts.end("the endpoint was stopped")
             self._recover()
+            self._let_go(self._standby.take())
             pool, self.live = self.live, None
             if self.listener is not None:
                 # First, so that callers are refused as soon as the last worker has stopped accepting.
@@ -236,7 +255,8 @@ class Service:
             pool.check(now)
         if self.live is not None:
             beside = self.rollouts.check(self.live, now)
-            pools = (self.live, *beside, *self._draining)
+            self._let_go(self._standby.take_overdue(now))
+            pools = (self.live, *beside, *self._standby.pools, *self._draining)
             files = [worker.metrics_file for pool in pools for worker in pool.workers]
             pids = [worker.pid for pool in pools for worker in pool.workers]
             self.ledger.take_sample(files, self.live.accepting, measure_gpus(pids))
@@ -260,22 +280,13 @@ class Service:
         await pool.drain(grace)
         self._draining.discard(pool)
 
+    def _let_go(self, pool: Pool | None) -> None:
+        """See a version gone that rested."""
+        if pool is not None:
+            self.begin(self.drain(pool, GRACE_SECONDS))
+
     def begin(self, work: Coroutine[None, None, None]) -> None:
         """Do something in the background."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _check_variables(name: str, bundle: Path, known: Mapping[str, str]) -> None:
-    """Refuse what would start without a variable that only its notebook set: such values are kept in memory only."""
-    try:
-        wanted = read_manifest(bundle).environment
-    except BundleDamaged:
-        return  # the worker says what is wrong with it
-    if missing := [key for key in wanted if key not in known]:
-        raise TargetError(
-            f"{name} reads the environment variable {missing[0]}, which is not set here: "
-            "its value was kept in memory only",
-            advice=f"run its notebook up to the cell that sets {missing[0]}, then %deploy --start {name} there; "
-                   f"or restart the Jupyter server with {missing[0]} set")

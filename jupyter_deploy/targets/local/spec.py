@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.errors import TargetError
+from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.runtime.options import Options, name_batch
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.scaling import Scale, count_threads
@@ -95,3 +97,16 @@ def pass_variables(environ: Mapping[str, str], required: Iterable[str] = ()) -> 
         key: value for key, value in environ.items()
         if key in _PASSED or key in wanted or key.startswith("LC_") or key.endswith("_NUM_THREADS")
     }
+
+def check_variables(name: str, bundle: Path, known: Mapping[str, str]) -> None:
+    """Refuse what would start without a variable that only its notebook set: such values are kept in memory only."""
+    try:
+        wanted = read_manifest(bundle).environment
+    except BundleDamaged:
+        return  # the worker says what is wrong with it
+    if missing := [key for key in wanted if key not in known]:
+        raise TargetError(
+            f"{name} reads the environment variable {missing[0]}, which is not set here: "
+            "its value was kept in memory only",
+            advice=f"run its notebook up to the cell that sets {missing[0]}, then %deploy --start {name} there; "
+                   f"or restart the Jupyter server with {missing[0]} set")

@@ -190,6 +190,11 @@ class Worker(asyncio.Protocol):
         self.tell({"op": "accept"})
         return self.accepting
 
+    def rest(self) -> None:
+        """Let it accept no more until it is told to again; what it has is answered."""
+        self.tell({"op": "rest"})
+        self.accepting = asyncio.get_running_loop().create_future()
+
     def serve_apart(self) -> None:
         """Take it for one that serves, though callers come only by way of other workers."""
         self.serving = True

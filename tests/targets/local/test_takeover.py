@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 
 import httpx
 import pytest
 from callers import Load
+from tiny import processes
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -49,3 +52,52 @@ def test_stop_answers_what_was_accepted(local, until):
     assert answers == [1.0]
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+def test_the_version_before_rests_and_is_back_at_once(local, until):
+    first = local.deploy("one")
+    pid = httpx.post(f"{first.url}/answer", json={"x": 1}).json()["pid"]
+    local.deploy("two")
+    assert httpx.post(f"{first.url}/answer", json={"x": 1}).json()["version"] == "two"
+    assert "nbdeploy_model_ready" in httpx.get(f"{first.url}/metrics").text
+    local.target.rollback("tiny")
+    assert httpx.post(f"{first.url}/answer", json={"x": 1}).json()["pid"] == pid  # the very process
+    os.kill(pid, signal.SIGKILL)  # it is watched as any other
+    until(lambda: "worker-replaced" in [event["kind"] for event in local.target.status("tiny")[0].events])
+
+
+def test_a_version_that_died_while_it_rested_is_started_anew(local, until):
+    first = local.deploy("one")
+    pid = httpx.post(f"{first.url}/answer", json={"x": 1}).json()["pid"]
+    local.deploy("two")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not [line for line in processes(local.folder / "bundles" / "one") if "serve" in line])
+    assert local.target.rollback("tiny").version == first.version
+    assert httpx.post(f"{first.url}/answer", json={"x": 1}).json()["version"] == "one"
+
+
+def test_a_version_that_rests_as_it_would_not_be_started_is_not_taken(local):
+    url = local.deploy("one", timeout=5.0).url
+    pid = httpx.post(f"{url}/answer", json={"x": 1}).json()["pid"]
+    local.deploy("two", timeout=6.0)
+    local.target.rollback("tiny")
+    answer = httpx.post(f"{url}/answer", json={"x": 1}).json()
+    assert answer["version"] == "one"
+    assert answer["pid"] != pid
+    local.target.stop("tiny")
+    assert not [line for line in processes(local.folder / "bundles") if "serve" in line]
+
+
+def test_releases_and_rollbacks_again_and_again_lose_nothing(local, until):
+    url = local.deploy("one").url
+    with Load(url).running() as load:
+        for round_ in range(5):
+            seen = load.versions()["two"]
+            local.deploy("two")
+            until(lambda seen=seen: load.versions()["two"] > seen + 10)
+            local.target.rollback("tiny")
+            if round_ == 2:
+                local.deploy("three", canary=0.5)
+                local.target.promote("tiny")
+                local.target.rollback("tiny")
+    assert load.failures == []
