@@ -25,12 +25,14 @@ def describe_deployment(record: Record, held: dict[str, Any] | None) -> Status:
     versions, events = read_history(record.name)
     answering = int(held["answering"]) if held else 0
     state, reason, details = "stopped", None, {"limits": record.limits, "api_key": record.api_key_digest is not None}
+    warnings: tuple[str, ...] = ()
     if record.wanted == "live":
         found, reason = _look(record)
+        warnings = _warn_of_memory(found)
         state = "live" if answering and reason is None else "failed" if reason else "starting"
         details |= {"pids": [one.pid for one in found], "restarts": sum(one.restarts for one in found)}
     return Status(record.name, record.target, state, build_url(record.host, record.port), record.version, answering,
-                  record.workers, reason, versions, events, details=details)
+                  record.workers, reason, versions, events, warnings, details=details)
 
 
 def _look(record: Record) -> tuple[tuple[Container, ...], str | None]:
@@ -44,6 +46,16 @@ def _look(record: Record) -> tuple[tuple[Container, ...], str | None]:
         return (), f"its containers are gone; nbdeploy start {record.name} makes new ones"
     ended = [one for one in found if one.state in ("exited", "dead")]
     return found, _say_why(ended[0]) if len(ended) == len(found) else None
+
+
+def _warn_of_memory(containers: Sequence[Container]) -> tuple[str, ...]:
+    """Say what else only the number of restarts would tell."""
+    # An engine remembers it of the last end, also once the container runs again.
+    count = sum(one.restarts for one in containers if one.out_of_memory)
+    times = "once" if count == 1 else f"{count} times"
+    told = (f"it was started again {times}, the last time because it used more memory than its limit; "
+            "--memory gives it more")
+    return (told,) if count else ()
 
 
 def _say_why(container: Container) -> str:
