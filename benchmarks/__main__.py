@@ -8,13 +8,26 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import capturing, checking, compiling, images, live, panel, releases, serving, starting, static, workers
+from benchmarks import (
+    capturing,
+    checking,
+    compiling,
+    images,
+    live,
+    panel,
+    peers,
+    releases,
+    serving,
+    starting,
+    static,
+    workers,
+)
 from benchmarks.machine import Quiet, describe_machine
 from benchmarks.tables import describe_circumstances, replace_part
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
-    "live": live, "capturing": capturing, "starting": starting, "serving": serving, "workers": workers,
+    "live": live, "capturing": capturing, "starting": starting, "serving": serving, "peers": peers, "workers": workers,
     "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
     "releases": releases,
 }

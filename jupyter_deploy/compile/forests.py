@@ -36,7 +36,7 @@ def _takes_missing(model: Any) -> bool:
         return False
 
 
-def _add(builder: EnsembleBuilder, tree: Any, values: Array, target: int) -> None:
+def _add(builder: EnsembleBuilder, tree: Any, values: Array, target: int | Array) -> None:
     missing = tree.__getstate__()["nodes"]["missing_go_to_left"]
     builder.add(tree.children_left, tree.children_right, tree.feature, tree.threshold, values, target=target,
                 missing_left=missing)
@@ -44,7 +44,7 @@ def _add(builder: EnsembleBuilder, tree: Any, values: Array, target: int) -> Non
 
 def describe_trees(
     builder: EnsembleBuilder, *, owner: str, missing: str, narrow: bool, divisor: int = 1, leaves: Array | None = None,
-    dtype: str = "float64",
+    dtype: str = "float64", complement: bool = False,
 ) -> Description:
     """Describe an ensemble as the runtime runs it.
 
@@ -58,6 +58,8 @@ def describe_trees(
         Whether rows are rounded to float32 first.
     divisor
         What sums are divided by.
+    complement
+        Whether the trees count how often they say the second of two classes, and the rest of `divisor` is the first's.
     leaves
         What each leaf adds to each score, if trees give the number of their leaf.
     dtype
@@ -66,7 +68,7 @@ def describe_trees(
     """
     graph = np.frombuffer(write_graph(builder.build(), dtype), np.uint8)
     return {"form": "trees", "graph": graph, "dtype": dtype, "narrow": narrow, "missing": missing, "owner": owner,
-            "divisor": divisor, "leaves": leaves}
+            "divisor": divisor, "leaves": leaves, "complement": complement}
 
 
 def thresholds_of(trees: Iterator[tuple[Array, Array]]) -> dict[int, Array]:
@@ -81,9 +83,17 @@ def _inner(trees: Sequence[Any]) -> dict[int, Array]:
 
 def _forest_classifier(model: Any) -> Head:
     classes, trees = read_classes(model), _trees(model)
-    divisor = 1 if hasattr(model, "tree_") else len(trees)
     leaves = None
-    if len(classes) <= DOUBLED:
+    votes = all(_votes(tree) for tree in trees)
+    if votes and len(classes) == 2:
+        builder = EnsembleBuilder(1)
+        for tree in trees:
+            _add(builder, tree, tree.value[:, 0, 1], 0)
+    elif votes:
+        builder = EnsembleBuilder(len(classes))
+        for tree in trees:
+            _add(builder, tree, np.ones(len(tree.value)), tree.value[:, 0, :].argmax(axis=1))
+    elif len(classes) <= DOUBLED:
         builder = EnsembleBuilder(len(classes))
         for target in range(len(classes)):
             for tree in trees:
@@ -94,9 +104,17 @@ def _forest_classifier(model: Any) -> Head:
             is_leaf = tree.children_left < 0
             _add(builder, tree, builder.leaves + np.cumsum(is_leaf) - 1.0, number)
         leaves = np.concatenate([tree.value[tree.children_left < 0, 0, :] for tree in trees])
-    score = describe_trees(builder, owner=type(model).__name__, narrow=True, divisor=divisor, leaves=leaves,
-                           missing="missing" if _takes_missing(model) else "nothing")
+    score = describe_trees(
+        builder, owner=type(model).__name__, narrow=True, divisor=1 if hasattr(model, "tree_") else len(trees),
+        leaves=leaves, missing="missing" if _takes_missing(model) else "nothing",
+        complement=votes and len(classes) == 2)
     return Head(score, "itself", "largest", classes=classes, thresholds=_inner(trees))
+
+
+def _votes(tree: Any) -> bool:
+    """Whether each leaf has one class only, as in trees that are grown to the end: sums are then whole, and exact."""
+    leaves = tree.value[tree.children_left < 0, 0, :]
+    return bool(((leaves == 0) | (leaves == 1)).all() and (leaves.sum(axis=1) == 1).all())
 
 
 def _forest_regressor(model: Any) -> Head:

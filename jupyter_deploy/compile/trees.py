@@ -51,14 +51,18 @@ class EnsembleBuilder:
         self.add(np.array([-1]), np.array([-1]), np.zeros(1, int), np.zeros(1), np.array([value]), target=target)
 
     def add(
-        self, left: Array, right: Array, features: Array, thresholds: Array, values: Array, *, target: int,
-        missing_left: Array | None = None, mode: int = AT_MOST,
+        self, left: Array, right: Array, features: Array, thresholds: Array, values: Array, *,
+        target: int | Array, missing_left: Array | None = None, mode: int = AT_MOST,
     ) -> None:
-        """Add a tree: arrays over its nodes, the root first; a node without a left child (-1) is a leaf of a value."""
+        """Add a tree: arrays over its nodes, the root first; a node without a left child (-1) is a leaf of a value.
+
+        `target` is what all its leaves add to, or an array of what each node's value is added to.
+        """
+        targets = np.broadcast_to(target, len(left))
         if left[0] < 0:  # a root that is a leaf becomes a node with that leaf on both sides
             left, right = np.array([1, -1]), np.array([1, -1])
             features, thresholds = np.zeros(2, int), np.zeros(2)
-            values, missing_left = np.array([0.0, values[0]]), None
+            values, missing_left, targets = np.array([0.0, values[0]]), None, np.repeat(targets, 2)
         is_leaf = left < 0
         inner, leaf = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
         place = np.empty(len(left), np.int64)
@@ -69,7 +73,7 @@ class EnsembleBuilder:
         self._parts.append((
             features[inner], thresholds[inner], np.full(len(inner), mode), missing, place[left[inner]],
             place[right[inner]], is_leaf[left[inner]].astype(np.int64), is_leaf[right[inner]].astype(np.int64)))
-        self._leaf_parts.append((np.full(len(leaf), target), values[leaf]))
+        self._leaf_parts.append((targets[leaf], values[leaf]))
         self._nodes += len(inner)
         self._leaves += len(leaf)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
+from .blocks import read_floats
 from .instants import NANOSECONDS, parse_duration, parse_instants
 from .invalid import InvalidInput, name_found
 from .manifest import TypeSpec
@@ -195,8 +196,12 @@ def _compile_flat(spec: TypeSpec, convert: Convert) -> Decoder:
 def _compile_nested(spec: TypeSpec, convert: Convert) -> Decoder:
     shape: list[int] = spec["shape"]
     expected, element = spec_name(spec), element_name(spec)
+    plain = len(shape) == 2 and spec["dtype"] == "float64"
 
     def decode(value: object, field: str) -> Any:
+        found = read_floats(value, *shape) if plain else None
+        if found is not None:
+            return found
         level: list[Any] = [value]
         sizes: list[int] = []
         for size in shape:

@@ -50,6 +50,7 @@ class Trees:
         self._owner = described["owner"]
         self._divisor = described["divisor"]
         self._leaves = described["leaves"]
+        self._complement = described["complement"]
 
     def __call__(self, rows: Array) -> Array:
         """Give the scores (raises `ValueError` for what the original does not take)."""
@@ -59,7 +60,9 @@ class Trees:
             check_finite(rows, self._owner, missing=self._missing == "missing")
         if rows.dtype != self._dtype:
             rows = rows.astype(self._dtype)
-        if self._leaves is None:
+        if self._complement:
+            scores = self._count(rows)
+        elif self._leaves is None:
             scores = self._ask(rows)
         elif len(rows) <= ROWS:
             scores = self._add_up(rows)
@@ -71,6 +74,14 @@ class Trees:
 
     def _ask(self, rows: Array) -> Array:
         return self._run(["Y"], {"X": np.ascontiguousarray(rows)}, None)[0]
+
+    def _count(self, rows: Array) -> Array:
+        """Give both classes' votes, from those for the second."""
+        votes = self._ask(rows)
+        scores = np.empty((len(rows), 2))
+        np.subtract(self._divisor, votes[:, 0], out=scores[:, 0])
+        scores[:, 1] = votes[:, 0]
+        return scores
 
     def _add_up(self, rows: Array) -> Array:
         """Look up what each tree's leaf says, and add it up in the trees' order."""

@@ -1,0 +1,17 @@
+"""BentoML with its adaptive batching."""
+
+import os
+
+import bentoml
+import joblib
+import numpy as np
+
+
+@bentoml.service(workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
+class Cancer:
+    def __init__(self) -> None:
+        self.model = joblib.load(os.environ["BENCH_MODEL"])
+
+    @bentoml.api(batchable=True, batch_dim=0, max_batch_size=1024, max_latency_ms=1000)
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        return self.model.predict_proba(rows)[:, 1]
