@@ -20,8 +20,8 @@ def describe(figures: dict[str, Any]) -> str:
               f"Goals\n\n{_describe_goals(figures['peers'])}"]
     versions = {f"{name} {number}" for one in figures["versions"].values() for name, number in one.items()}
     parts.append(f"Versions: {', '.join(sorted(versions))}. Medians of {figures['rounds']} rounds of "
-                 f"{figures['seconds']:g} s, ordinary servers in the first only. All answers were right, except where a server is said not to have been "
-                 "measured.")
+                 f"{figures['seconds']:g} s, ordinary servers in the first only. All answers were right, except "
+                 "where a server is said not to have been measured.")
     parts += [f"- Not measured: {name}: {reason}" for name, reason in sorted(figures["missing"].items())]
     return "\n\n".join(parts)
 

@@ -119,7 +119,7 @@ def wait_right(running: Running, peer: Peer, path: str, case: Case) -> float:
             status, answer = _post(http.client.HTTPConnection("127.0.0.1", running.port, timeout=30), path, body)
             said = f"{status} {answer[:200]!r}"
             if status == 200:
-                _compare(peer, case, answer)
+                _compare(peer, case, answer, status)
                 return time.perf_counter() - running.begun
         time.sleep(0.005)
     raise Unfit(f"it does not answer: {said}")
@@ -131,8 +131,10 @@ def _post(connection: http.client.HTTPConnection, path: str, body: str) -> tuple
     return answer.status, answer.read()
 
 
-def _compare(peer: Peer, case: Case, answer: bytes) -> float:
-    """Give how far an answer is from the notebook's (raises `Unfit` if it is too far)."""
+def _compare(peer: Peer, case: Case, answer: bytes, status: int) -> float:
+    """Give how far an answer is from the notebook's (raises `Unfit` if it is too far, or none)."""
+    if status != 200:
+        raise Unfit(f"{status} {answer[:200]!r}")
     found = peer.read(json.loads(answer))
     if len(found) != len(case.answers):
         raise Unfit(f"{len(case.answers)} answers were wanted, and {len(found)} came")
@@ -152,9 +154,7 @@ def check_all(running: Running, peer: Peer, path: str, cases: Sequence[Case]) ->
         for case in share:
             try:
                 status, answer = _post(connection, path, peer.body(case.rows))
-                if status != 200:
-                    raise Unfit(f"{status} {answer[:200]!r}")
-                apart.append(_compare(peer, case, answer))
+                apart.append(_compare(peer, case, answer, status))
             except (OSError, http.client.HTTPException, Unfit) as error:
                 wrong.append(f"{type(error).__name__}: {error}")
                 connection.close()

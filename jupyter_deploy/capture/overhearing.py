@@ -28,6 +28,9 @@ class _Listener:
         found = getattr(self._model, name)
         return self._listen(found) if name in METHODS else found
 
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self._listen(self._model)(*args, **options)
+
     def _listen(self, method: Any) -> Any:
         def ask(*args: Any, **options: Any) -> Any:
             if len(args) == 1 and len(self._asked) < QUESTIONS:
@@ -43,7 +46,9 @@ def _keep(rows: Any) -> Any:
         return rows.iloc[:ROWS].copy()
     if isinstance(rows, list):
         return rows[:ROWS]
-    return rows[:ROWS].copy() if getattr(rows, "ndim", 0) else rows
+    if not getattr(rows, "ndim", 0):
+        return rows
+    return rows[:ROWS].copy() if hasattr(rows, "copy") else rows[:ROWS].detach().clone()
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from jupyter_deploy.capture.slice import Piece
 
-METHODS = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function"})
+METHODS = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function", "forward"})
+CALL = "__call__"
+"""The method that `model(rows)` asks."""
 ATTRIBUTES = frozenset({"classes_", "feature_names_in_", "n_features_in_"})
 _LOOK_UPS = frozenset({"globals", "locals", "vars", "eval", "exec"})
 """What reads names that cannot be seen in the code."""
@@ -51,6 +53,9 @@ def _other_uses(name: str, tree: ast.Module, methods: set[str]) -> Iterator[str]
         if isinstance(node, ast.Call) and _is_of(name, node.func, METHODS) and _is_plain(node):
             methods.add(node.func.attr)  # type: ignore[attr-defined]  # `_is_of` says that it is an attribute
             known |= {node.func, node.func.value}  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Call) and _is_called(name, node) and _is_plain(node):
+            methods.add(CALL)
+            known.add(node.func)
         elif isinstance(node, ast.Attribute) and node not in known and _is_of(name, node, ATTRIBUTES):
             known |= {node, node.value}
     for node in ast.walk(tree):
@@ -62,6 +67,10 @@ def _other_uses(name: str, tree: ast.Module, methods: set[str]) -> Iterator[str]
 def _is_of(name: str, node: ast.AST, attributes: frozenset[str]) -> bool:
     return (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
             and isinstance(node.ctx, ast.Load) and node.attr in attributes)
+
+
+def _is_called(name: str, call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == name
 
 
 def _is_plain(call: ast.Call) -> bool:

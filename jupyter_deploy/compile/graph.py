@@ -1,21 +1,21 @@
-"""The ONNX graph of an ensemble of trees, written without the `onnx` package: it is one node and takes a page.
+"""ONNX graphs, written without the `onnx` package: an ensemble of trees is one node, and the format takes a page.
 
-Numbers of messages and fields are those of onnx.proto; the node is `TreeEnsemble` of ai.onnx.ml 5, which is the one
-whose sums can be of double precision.
+Numbers of messages and fields are those of onnx.proto; the node of trees is `TreeEnsemble` of ai.onnx.ml
+5, which is the one whose sums can be of double precision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jupyter_deploy.compile.trees import Ensemble
 
-_FLOAT, _DOUBLE, _UINT8 = 1, 11, 2
-_TYPES = {"float32": _FLOAT, "float64": _DOUBLE, "uint8": _UINT8}
-_INT, _TENSOR, _INTS = 2, 4, 7
+_TYPES = {"float32": 1, "uint8": 2, "int64": 7, "float64": 11}
+_REAL, _INT, _TEXT, _TENSOR, _INTS = 1, 2, 3, 4, 7
 """Types of attributes."""
 IR_VERSION, OPSET, ML_OPSET = 10, 21, 5
 
@@ -38,10 +38,26 @@ def write_graph(ensemble: Ensemble, dtype: str) -> bytes:
         "post_transform": 0,
         "tree_roots": ensemble.roots,
     }
-    node = _message({1: ["X"], 2: ["Y"], 4: ["TreeEnsemble"], 5: _attributes(attributes), 7: ["ai.onnx.ml"]})
-    graph = _message({1: [node], 2: ["trees"], 11: [_table("X", dtype)], 12: [_table("Y", dtype)]})
-    opsets = [_message({1: [domain], 2: [version]}) for domain, version in (("", OPSET), ("ai.onnx.ml", ML_OPSET))]
-    return _message({1: [IR_VERSION], 7: [graph], 8: opsets})
+    node = message({1: ["X"], 2: ["Y"], 4: ["TreeEnsemble"], 5: _attributes(attributes), 7: ["ai.onnx.ml"]})
+    return write_model([node], {}, dtype, rank=2)
+
+
+def write_model(nodes: Sequence[bytes], constants: Mapping[str, Any], dtype: str, *, rank: int) -> bytes:
+    """Give the bytes of a model of nodes and named arrays: from `X`, of any size in each of its dimensions, to `Y`."""
+    tensors = [_tensor(name, value) for name, value in constants.items()]
+    graph = message({1: list(nodes), 2: ["model"], 5: tensors, 11: [_value("X", dtype, rank)],
+                     12: [_value("Y", dtype, None)]})
+    opsets = [message({1: [domain], 2: [version]}) for domain, version in (("", OPSET), ("ai.onnx.ml", ML_OPSET))]
+    return message({1: [IR_VERSION], 7: [graph], 8: opsets})
+
+
+def write_node(operator: str, inputs: Sequence[str], output: str, attributes: Mapping[str, Any]) -> bytes:
+    """Give the bytes of a node; an attribute is a number, a text, or an array of whole numbers."""
+    return message({1: list(inputs), 2: [output], 4: [operator], 5: _attributes(attributes)})
+
+
+def _tensor(name: str, value: Any) -> bytes:
+    return message({1: list(value.shape), 2: [_TYPES[value.dtype.name]], 8: [name], 9: [value.tobytes()]})
 
 
 def _attributes(values: Mapping[str, Any]) -> list[bytes]:
@@ -50,25 +66,32 @@ def _attributes(values: Mapping[str, Any]) -> list[bytes]:
 
 def _attribute(name: str, value: Any) -> bytes:
     if isinstance(value, int):
-        return _message({1: [name], 3: [value], 20: [_INT]})
+        return message({1: [name], 3: [value], 20: [_INT]})
+    if isinstance(value, float):
+        return message({1: [name], 2: [value], 20: [_REAL]})
+    if isinstance(value, str):
+        return message({1: [name], 4: [value], 20: [_TEXT]})
     if value.dtype.kind == "f" or value.dtype == np.uint8:
-        tensor = _message({1: [len(value)], 2: [_TYPES[value.dtype.name]], 8: [name], 9: [value.tobytes()]})
-        return _message({1: [name], 5: [tensor], 20: [_TENSOR]})
-    return _message({1: [name], 8: [_numbers(value)], 20: [_INTS]})
+        return message({1: [name], 5: [_tensor(name, value)], 20: [_TENSOR]})
+    return message({1: [name], 8: [_numbers(value)], 20: [_INTS]})
 
 
-def _table(name: str, dtype: str) -> bytes:
-    anything = _message({})
-    shape = _message({1: [anything, anything]})
-    return _message({1: [name], 2: [_message({1: [_message({1: [_TYPES[dtype]], 2: [shape]})]})]})
+def _value(name: str, dtype: str, rank: int | None) -> bytes:
+    described: dict[int, list[Any]] = {1: [_TYPES[dtype]]}
+    if rank is not None:
+        described[2] = [message({1: [message({})] * rank})]
+    return message({1: [name], 2: [message({1: [message(described)]})]})
 
 
-def _message(fields: Mapping[int, list[Any]]) -> bytes:
+def message(fields: Mapping[int, list[Any]]) -> bytes:
+    """Write a message: the values of each field, which are whole numbers, floats (of 32 bits), texts or messages."""
     parts: list[bytes] = []
     for number, values in fields.items():
         for value in values:
             if isinstance(value, int):
                 parts += [_number(number << 3), _number(value)]
+            elif isinstance(value, float):
+                parts += [_number(number << 3 | 5), struct.pack("<f", value)]
             else:
                 data = value.encode() if isinstance(value, str) else value
                 parts += [_number(number << 3 | 2), _number(len(data)), data]
@@ -76,8 +99,9 @@ def _message(fields: Mapping[int, list[Any]]) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """Write a number seven bits a byte, the lowest first."""
+    """Write a number seven bits a byte, the lowest first; one below zero as its 64 bits."""
     out = bytearray()
+    value &= (1 << 64) - 1
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7

@@ -102,20 +102,25 @@ def _compile_in_time(captured: Capture, name: str, model: Any) -> tuple[Outcome,
 
 
 def _compile(captured: Capture, name: str, model: Any) -> tuple[Candidate, Trial, dict[str, bytes]]:
-    if is_torch_module(model):
-        raise NotCompiled("there is no compiled form of a PyTorch module")
     use = find_use(name, captured.code.pieces)
     if use.other is not None:
         raise NotCompiled(use.other)
     if not use.methods:
         raise NotCompiled("no function asks it")
-    candidate = find_candidate(model)
+    asked = captured.asked.get(name, ())
+    if is_torch_module(model):
+        from jupyter_deploy.compile import modules
+
+        candidate = modules.find_candidate(model, asked)
+    else:
+        candidate = find_candidate(model)
     for module in candidate.needs:
         if importlib.util.find_spec(module) is None:
             raise NotCompiled(f"that takes {module}, which is not installed: pip install '{EXTRA}'")
     files = write_description(candidate.description)
     compiled = build_model(parse_description(files))
-    asked = captured.asked.get(name, ())
+    if is_torch_module(model):
+        return candidate, modules.try_module(model, compiled, sorted(use.methods), asked), files
     rows = make_rows(model, asked, candidate.thresholds, missing=candidate.takes_missing)
     trial = try_out(model, compiled, sorted(use.methods), rows, asked)
     return candidate, trial, files

@@ -85,6 +85,8 @@ def measure_difference(method: str, expected: Array, found: Array) -> float:
     """Give the largest difference of a number (raises `NotCompiled` if it is too large, or classes differ)."""
     if type(expected) is not type(found) or expected.dtype != found.dtype or expected.shape != found.shape:
         raise NotCompiled(f"{method} gives {_describe(expected)}, its compiled form {_describe(found)}")
+    if hasattr(expected, "detach"):
+        expected, found = expected.detach().numpy(), found.detach().numpy()
     if expected.dtype.kind != "f":
         wrong = int((expected != found).sum())
         if wrong:

@@ -10,7 +10,7 @@ path, port, mode = sys.argv[1:]
 
 
 class Alone(litserve.LitAPI):
-    def setup(self, device):
+    def setup(self, device):  # noqa: ARG002 - LitServe's signature
         self.model = joblib.load(path)
 
     def decode_request(self, request):

@@ -81,7 +81,11 @@ class CompiledClassifier(CompiledModel):
         return scores.ravel() if scores.shape[1] == 1 else scores
 
 
-def build_model(described: dict[str, Any]) -> CompiledModel:
+def build_model(described: dict[str, Any]) -> Any:
     """Build a model from its description."""
+    if described["kind"] == "module":
+        from .module import CompiledModule
+
+        return CompiledModule(described)
     kinds: dict[str, type[CompiledModel]] = {"classifier": CompiledClassifier, "regressor": CompiledRegressor}
     return kinds[described["kind"]](described)

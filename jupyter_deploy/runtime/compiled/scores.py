@@ -15,6 +15,19 @@ ROWS = 256
 """Rows that go through trees at a time: their leaves stay in the processor's cache."""
 
 
+def open_session(graph: Array) -> Callable[..., list[Array]]:
+    """Let ONNX Runtime read a graph; gives what runs it on one thread, from names of outputs and inputs by name."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(graph.tobytes(), options, providers=["CPUExecutionProvider"])
+    # What `InferenceSession.run` does beyond this is checks, at a quarter of a small call's cost.
+    run: Callable[..., list[Array]] = session._sess.run  # noqa: SLF001
+    return run
+
+
 class Linear:
     """Weights and an intercept for each output; each row is multiplied alone, as the original does with one row."""
 
@@ -35,15 +48,7 @@ class Trees:
     """An ensemble of trees, run by ONNX Runtime on one thread."""
 
     def __init__(self, described: dict[str, Any]) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        graph = described["graph"].tobytes()
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        # What `InferenceSession.run` does beyond this is checks, at a quarter of a small call's cost.
-        self._run = session._sess.run  # noqa: SLF001
+        self._run = open_session(described["graph"])
         self._dtype = np.dtype(described["dtype"])
         self._narrow = described["narrow"]
         self._missing = described["missing"]
