@@ -67,7 +67,7 @@ def _linear(writer: Writer, data: str, layer: Any, rank: int) -> str:
 
 def _convolution(writer: Writer, data: str, layer: Any, rank: int) -> str:  # noqa: ARG001 - it is a `Layer`
     if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-        raise NotCompiled(f"{type(layer).__name__} with padding {layer.padding!r} ({layer.padding_mode}) is not compiled")
+        raise NotCompiled(f"{layer} is not compiled")
     bias = [] if layer.bias is None else [writer.keep(_weights(layer.bias))]
     return writer.add("Conv", [data, writer.keep(_weights(layer.weight)), *bias], strides=np.array(layer.stride),
                       pads=np.array([*layer.padding] * 2), dilations=np.array(layer.dilation), group=layer.groups)
@@ -125,6 +125,12 @@ def _simple(kind: str) -> Layer:
     return lambda writer, data, layer, rank: writer.add(kind, [data])  # noqa: ARG005
 
 
+def _bent(kind: str, attribute: str, option: str, convert: Callable[[Any], Any]) -> Layer:
+    """Write an activation with an option of its own."""
+    return lambda writer, data, layer, rank: writer.add(  # noqa: ARG005 - it is a `Layer`
+        kind, [data], None, **{attribute: convert(getattr(layer, option))})
+
+
 def _flatten(writer: Writer, data: str, layer: Any, rank: int) -> str:
     if layer.start_dim != 1 or layer.end_dim not in (-1, rank - 1):
         raise NotCompiled("flatten of other dimensions than all but the first is not compiled")
@@ -143,12 +149,11 @@ def _softmax(kind: str) -> Layer:
 LAYERS: dict[str, Layer] = {
     "Linear": _linear, "Conv1d": _convolution, "Conv2d": _convolution, "BatchNorm1d": _batch_norm,
     "BatchNorm2d": _batch_norm, "LayerNorm": _layer_norm, "MaxPool2d": _pool("MaxPool"),
-    "AvgPool2d": _pool("AveragePool"), "AdaptiveAvgPool2d": _average, "Flatten": _flatten, "Softmax": _softmax("Softmax"),
-    "LogSoftmax": _softmax("LogSoftmax"), "ReLU": _simple("Relu"), "Sigmoid": _simple("Sigmoid"),
-    "Tanh": _simple("Tanh"), "SiLU": _silu,
-    "LeakyReLU": lambda writer, data, layer, rank: writer.add("LeakyRelu", [data], alpha=float(layer.negative_slope)),
-    "ELU": lambda writer, data, layer, rank: writer.add("Elu", [data], alpha=float(layer.alpha)),
-    "GELU": lambda writer, data, layer, rank: writer.add("Gelu", [data], approximate=str(layer.approximate)),
+    "AvgPool2d": _pool("AveragePool"), "AdaptiveAvgPool2d": _average, "Flatten": _flatten,
+    "Softmax": _softmax("Softmax"), "LogSoftmax": _softmax("LogSoftmax"), "ReLU": _simple("Relu"),
+    "Sigmoid": _simple("Sigmoid"), "Tanh": _simple("Tanh"), "SiLU": _silu,
+    "LeakyReLU": _bent("LeakyRelu", "alpha", "negative_slope", float), "ELU": _bent("Elu", "alpha", "alpha", float),
+    "GELU": _bent("Gelu", "approximate", "approximate", str),
     "Identity": _same, "Dropout": _same, "Dropout1d": _same, "Dropout2d": _same,
 }
 """By the class of `torch.nn`."""
