@@ -17,7 +17,8 @@ from jupyter_deploy.environment import Environment
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.runtime.manifest import Entry, GoldenCall, Hardware, Manifest, Parameter
 from jupyter_deploy.targets.local.control import LOCK
-from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
+from jupyter_deploy.targets.local.options import LocalOptions
+from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.targets.target import Deployment
 
 SERVICE = """\

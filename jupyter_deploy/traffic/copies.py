@@ -10,7 +10,8 @@ from pathlib import Path
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.errors import TargetError
 from jupyter_deploy.registry import find_version, open_registry, registry_path
-from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
+from jupyter_deploy.targets.local.options import LocalOptions
+from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.targets.target import Status
 
 

@@ -446,7 +446,7 @@ class View {
   }
 
   act(message) {
-    this.busy = { rollback: "Rolling back…", stop: "Stopping…", start: "Starting…" }[message.op];
+    this.busy = { rollback: "Rolling back…", promote: "Promoting…", abort: "Taking it away…", stop: "Stopping…", start: "Starting…" }[message.op];
     this.told = null;
     this.send(message);
     this.update();
@@ -519,7 +519,11 @@ class View {
 
   drawVersions(status) {
     const current = status.versions.find((one) => one.version === status.version);
-    this.versions.replaceChildren(...status.versions.map((one) => {
+    // The list is drawn anew with the figures of a version that is tried: who is on one of its buttons stays there.
+    const at = this.box.getRootNode().activeElement;
+    const focused = this.versions.contains(at) ? at.getAttribute("aria-label") : null;
+    const share = status.rollout?.mode === "canary" ? 1 - status.rollout.share : 1;
+    this.versions.replaceChildren(...this.writeRollout(status), ...status.versions.map((one) => {
       const proof = one.proof?.calls ? `${one.proof.equal}/${one.proof.calls} proven` : "unproven";
       const older = one.number < (current?.number ?? 0);
       const label = older ? "Roll back" : "Make live";
@@ -530,12 +534,31 @@ class View {
       return make("li", one.live ? { class: "nbdeploy-live" } : {},
         make("span", { class: "nbdeploy-number" }, String(one.number)), make("code", {}, one.version),
         make("span", { class: "nbdeploy-quiet" }, `${formatMoment(one.deployed_at)} · ${proof}`),
-        one.live ? make("span", { class: "nbdeploy-badge" }, "live · 100 %") : status.state === "stopped" ? "" : back);
+        one.live ? make("span", { class: "nbdeploy-badge" }, `live · ${writePercent(share)}`) : status.state === "stopped" ? "" : back);
     }));
+    if (focused) [...this.versions.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
     this.stop.hidden = status.state === "stopped";
     this.start.hidden = status.state !== "stopped";
     this.drawLinks(status);
     this.findPassage(status);
+  }
+
+  /* The version that is tried beside the live one, and what may become of it. */
+  writeRollout({ rollout }) {
+    if (!rollout) return [];
+    const { figures, mode, share, version } = rollout;
+    const said = [mode, `${figures.other.requests} answered`, plural(figures.other.errors + figures.other.refused, "error")];
+    if (figures.compared) said.push(`${writePercent(1 - figures.disagreement)} of ${figures.compared} answers equal`);
+    const deed = (label, op, question) => {
+      const node = button(label, () => this.confirm(question, label, { op }, node),
+        { class: "nbdeploy-button nbdeploy-small nbdeploy-deed", "aria-label": `${label} version ${version}` });
+      return node;
+    };
+    return [make("li", { class: "nbdeploy-tried" }, make("code", {}, version),
+      make("span", { class: "nbdeploy-quiet", title: said.join(" · ") }, said.join(" · ")),
+      deed("Promote", "promote", `Make version ${version} live? The present one finishes what it has accepted.`),
+      deed("Abort", "abort", `Take version ${version} away? The live one answers all requests again.`),
+      make("span", { class: "nbdeploy-badge" }, mode === "canary" ? `canary · ${writePercent(share)}` : "shadow"))];
   }
 
   async findPassage(status) {
@@ -569,6 +592,10 @@ class View {
     this.copyCurl.disabled = !status.curl;
     if (this.dead) this.dismiss();
   }
+}
+
+function writePercent(share) {
+  return `${Math.round(share * 1000) / 10} %`;
 }
 
 function render({ model, el }) {

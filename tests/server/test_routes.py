@@ -21,7 +21,8 @@ from jupyter_deploy import __version__
 from jupyter_deploy.metrics import Sample
 from jupyter_deploy.registry import add_sample, data_dir, open_registry, registry_path, roll_up
 from jupyter_deploy.targets.local.client import stop_supervisor
-from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
+from jupyter_deploy.targets.local.options import LocalOptions
+from jupyter_deploy.targets.local.target import LocalTarget
 
 
 @pytest.fixture

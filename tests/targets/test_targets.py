@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from jupyter_deploy.errors import TargetError, UsageError
-from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
+from jupyter_deploy.targets.local.options import LocalOptions
+from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.targets.target import build_options, check_name, find_target, list_targets
 
 

@@ -127,6 +127,22 @@ def test_the_buttons_act_and_say_what_came_of_it(feed: Feed, heard: Heard, noteb
         heard.wait(lambda one, state=state: one.get("status", {}).get("state") == state)
 
 
+def test_a_version_that_is_tried_is_told_and_promoted(feed: Feed, heard: Heard, notebook: LiveNotebook) -> None:
+    feed.receive({"op": "look", "view": "a", "new": True})
+    notebook.run("def half(x):\n    return x * 0.5", "half(1.0)")
+    second = notebook.deploy("half --name watched --canary 50%")["version"]
+    url = heard.wait(lambda one: (one.get("status", {}).get("rollout") or {}).get("version") == second)["status"]["url"]
+    for x in (1.0, 2.0, 3.0, 4.0):
+        call(url, x)
+    heard.wait(lambda one: (one.get("status", {}).get("rollout") or {"figures": {"other": {"requests": 0}}})
+               ["figures"]["other"]["requests"] == 2)
+    feed.receive({"op": "promote", "view": "a"})
+    assert heard.wait_for("done")["text"] == f"Version {second} is live."
+    assert heard.wait(lambda one: one.get("status", {}).get("version") == second)["status"]["rollout"] is None
+    feed.receive({"op": "abort", "view": "a"})
+    assert "no version is tried" in heard.wait_for("done")["text"]
+
+
 def test_an_endpoint_that_is_deleted_is_told(feed: Feed, heard: Heard) -> None:
     feed.receive({"op": "look", "view": "a", "new": True})
     heard.wait_for("news", "whole")

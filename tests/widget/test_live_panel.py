@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from jupyter_app import (
     write_notebook,
 )
 
+from jupyter_deploy.environment import Environment
+from jupyter_deploy.registry import find_version, open_registry, registry_path
+from jupyter_deploy.targets.local.options import LocalOptions
 from jupyter_deploy.targets.target import find_target
 
 OBSTACLE = find_obstacle(built=False)
@@ -212,6 +215,27 @@ def test_roll_back_and_stop_from_the_keyboard(page: Any, panel: Any) -> None:
         call(panel.locator(".nbdeploy-url").inner_text(), 1.0)
     panel.get_by_role("button", name="Start").click()
     wait_until(page, lambda: panel.locator(".nbdeploy-state").inner_text() == "live")
+
+
+def test_a_canary_is_seen_and_promoted(page: Any, panel: Any) -> None:
+    target = find_target("local")
+    status = target.status("houses")[0]
+    other = next(one for one in status.versions if one.version != status.version)
+    with closing(open_registry(registry_path())) as registry:
+        found = find_version(registry, "houses", other.version)
+    assert found is not None
+    plan = target.plan(Path(other.bundle), name="houses", environment=Environment.parse(found.environment),
+                       options=LocalOptions(canary=0.1))
+    target.apply(plan, target.stage(plan), None)
+    tried = panel.locator(".nbdeploy-tried")
+    tried.wait_for()
+    assert "canary · 10 %" in tried.inner_text()
+    assert "live · 90 %" in panel.locator(".nbdeploy-live").inner_text()
+    picture(panel, "canary")
+    tried.get_by_role("button", name="Promote").click()
+    panel.get_by_role("alertdialog").get_by_role("button", name="Promote").click()
+    wait_until(page, lambda: panel.locator(".nbdeploy-live code").inner_text() == other.version)
+    assert tried.count() == 0
 
 
 def test_the_picture_stays_when_the_kernel_goes(page: Any, panel: Any) -> None:

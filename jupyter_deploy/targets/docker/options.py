@@ -11,9 +11,9 @@ from jupyter_deploy.errors import TargetError, UsageError
 from jupyter_deploy.registry import Record, list_deployments, open_registry, registry_path
 from jupyter_deploy.runtime.manifest import Manifest
 from jupyter_deploy.targets.local.listeners import LOOPBACK, bind_listener, is_loopback
+from jupyter_deploy.targets.local.options import LocalOptions
 from jupyter_deploy.targets.local.scaling import AUTO
 from jupyter_deploy.targets.local.spec import Limits
-from jupyter_deploy.targets.local.target import LocalOptions
 
 GRACE_SECONDS = 20.0
 """How long a version that was replaced answers on the connections that its callers hold open."""

@@ -18,7 +18,7 @@ from jupyter_deploy.listing import format_status
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.rollouts import read_differences
 from jupyter_deploy.targets.local.client import stop_supervisor
-from jupyter_deploy.targets.local.target import LocalOptions
+from jupyter_deploy.targets.local.options import LocalOptions
 
 
 def kinds(local):

@@ -11,7 +11,7 @@ from jupyter_deploy.errors import ServiceError, TargetError, UsageError
 from jupyter_deploy.listing import format_status
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.targets.local.client import stop_supervisor
-from jupyter_deploy.targets.local.target import LocalOptions
+from jupyter_deploy.targets.local.options import LocalOptions
 
 
 def ask(url, x=1):

@@ -17,7 +17,7 @@ from tiny import ENVIRONMENT, make_bundle, processes
 
 from jupyter_deploy.registry import list_samples, open_registry, registry_path
 from jupyter_deploy.targets.local.client import connect
-from jupyter_deploy.targets.local.target import LocalOptions
+from jupyter_deploy.targets.local.options import LocalOptions
 
 
 def pid_of(url):
@@ -108,7 +108,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from tiny import ENVIRONMENT
-from jupyter_deploy.targets.local.target import LocalOptions, LocalTarget
+from jupyter_deploy.targets.local.options import LocalOptions
+from jupyter_deploy.targets.local.target import LocalTarget
 target = LocalTarget()
 plan = target.plan(Path({bundle!r}), name="tiny", environment=ENVIRONMENT, options=LocalOptions())
 print("staging", flush=True)
