@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_deploy.runtime.metrics import SECONDS, Metrics, Series, merge, read_metrics
+from jupyter_deploy.runtime.metrics import SECONDS, Metrics, Series, clear_gauges, merge, read_metrics
 from jupyter_deploy.runtime.metrics import Sample as Reading
 
 ENDED = "ended.metrics"
@@ -143,8 +143,8 @@ class Usage:
 class Sampler:
     """Turns the running totals of metrics files into samples: what was counted between two readings."""
 
-    def __init__(self, now: float) -> None:
-        self._time = now
+    def __init__(self, now: float, steady: float | None = None) -> None:
+        self._steady = now if steady is None else steady
         self._totals: dict[Series, tuple[float, ...]] = {}
         self._workers = -1
 
@@ -153,19 +153,22 @@ class Sampler:
         known = [Reading(series, values) for series, values in self._totals.items()]
         self._totals = {one.series: one.values for one in merge([known, *_read_all(paths)])}
 
-    def take(self, paths: Iterable[Path], workers: int, now: float, usage: Usage | None = None) -> Sample | None:
+    def take(self, paths: Iterable[Path], workers: int, now: float, usage: Usage | None = None,
+             steady: float | None = None) -> Sample | None:
         """Give the sample of the time since the last one; `usage` is what the workers use of GPUs now.
 
-        None as long as nothing happens: an idle endpoint gives one sample every `IDLE_SECONDS`.
+        None as long as nothing happens: an idle endpoint gives one sample every `IDLE_SECONDS`. `steady` is a clock that
+        is never set, where `now` may be one that is: it says how long it took.
         """
+        steady = now if steady is None else steady
         totals = {one.series: one.values for one in merge(_read_all(paths))}
-        sample = self._compare(totals, workers, now)
+        sample = self._compare(totals, workers, now, steady - self._steady)
         if not (sample.requests or sample.in_flight or workers != self._workers or sample.seconds >= IDLE_SECONDS):
             return None
-        self._time, self._totals, self._workers = now, totals, workers
+        self._steady, self._totals, self._workers = steady, totals, workers
         return sample if usage is None else dataclasses.replace(sample, gpu=usage.busy, gpu_memory=usage.memory)
 
-    def _compare(self, totals: dict[Series, tuple[float, ...]], workers: int, now: float) -> Sample:
+    def _compare(self, totals: dict[Series, tuple[float, ...]], workers: int, now: float, seconds: float) -> Sample:
         counts = {"nbdeploy_requests_total": 0.0, "process_cpu_seconds_total": 0.0}
         gauges = {"nbdeploy_requests_in_progress": 0.0, "process_resident_memory_bytes": 0.0}
         errors = batches = batched = 0.0
@@ -186,7 +189,7 @@ class Sampler:
             elif series.name == "nbdeploy_batch_size":
                 batches, batched = batches + sum(grown[:-1]), batched + grown[-1]
         return Sample(
-            time=now, seconds=now - self._time, requests=int(counts["nbdeploy_requests_total"]), errors=int(errors),
+            time=now, seconds=seconds, requests=int(counts["nbdeploy_requests_total"]), errors=int(errors),
             latency=latency, in_flight=int(gauges["nbdeploy_requests_in_progress"]), workers=workers,
             cpu=counts["process_cpu_seconds_total"], memory=int(gauges["process_resident_memory_bytes"]),
             batches=int(batches), batched=int(batched),
@@ -211,6 +214,10 @@ def fold_metrics(path: Path) -> None:
     samples = [one for one in kept if one.series.kind != "gauge" and _version_of(one) in _last_versions(kept)]
     fresh = path.with_name(ENDED + ".fresh")
     metrics = Metrics([one.series for one in samples], fresh)
+    if metrics.path is None:
+        # There is no room for it: the file stays, with what was counted, and is folded another time.
+        clear_gauges(path)
+        return
     for one in samples:
         first = metrics.slot(one.series)
         for offset, value in enumerate(one.values):

@@ -66,8 +66,13 @@ class Metrics:
         header += b" " * (-len(header) % 8)
         start = MAGIC + struct.pack("<Q", len(header)) + header
         image = start + bytes(8 * sum(one.width for one in series))
-        self.path = path
-        self._map = _map_memory(image) if path is None else _map_file(image, path)
+        self.path: Path | None = path
+        """None also where the file could not be written: a full disk is no reason not to serve."""
+        try:
+            self._map = _map_memory(image) if path is None else _map_file(image, path)
+        except OSError:
+            self.path = None
+            self._map = _map_memory(image)
         self.slots = memoryview(self._map)[len(start):].cast("d")
         self._first: dict[Series, int] = {}
         for one in series:
@@ -112,8 +117,12 @@ def _map_memory(image: bytes) -> mmap.mmap:
 def _map_file(image: bytes, path: Path) -> mmap.mmap:
     # Written aside and renamed, so that nobody reads half a header.
     fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(image)
-    fresh.rename(path)
+    try:
+        fresh.write_bytes(image)
+        fresh.rename(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     with path.open("r+b") as file:
         return mmap.mmap(file.fileno(), len(image))
 

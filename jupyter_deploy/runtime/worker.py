@@ -80,7 +80,8 @@ def main(options: Options, begun: float) -> int:
         report_failure(error, options, manifest, control)
         return 1
     loop.run_until_complete(worker.serve(listener, begun))
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     if worker.caller.running:
         os._exit(0)  # a call that is still running in a thread would hold up the interpreter's end
     return 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.errors import TargetError
-from jupyter_deploy.registry import find_version, open_registry, registry_path
+from jupyter_deploy.registry import find_deployment, find_version, open_registry, registry_path
 from jupyter_deploy.targets.local.options import LocalOptions
+from jupyter_deploy.targets.local.scaling import read_scale
 from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.targets.target import Status
 
@@ -23,14 +25,15 @@ def running_copy(status: Status, *, workers: int | None) -> Iterator[Callable[[]
     """
     target = LocalTarget()
     with closing(open_registry(registry_path())) as registry:
+        record = find_deployment(registry, status.name)
         found = find_version(registry, status.name, status.version)
-    if status.target != target.name or found is None:
+    if status.target != target.name or found is None or record is None:
         raise TargetError(f"a copy runs on this machine, and {status.name} is deployed to {status.target}",
                           advice="leave --copy out")
     limits = {key: value for key, value in status.details.get("limits", {}).items() if value is not None}
     known = LocalOptions.__dataclass_fields__
-    options = LocalOptions(workers=workers or status.wanted_workers,
-                           **{key: value for key, value in limits.items() if key in known})
+    scale = asdict(read_scale(record.scale, record.workers)) if workers is None else {"workers": workers}
+    options = LocalOptions(**scale, **{key: value for key, value in limits.items() if key in known})
     name = f"{status.name[:40].rstrip('-')}-copy-{os.getpid()}"
     plan = target.plan(Path(found.bundle), name=name, environment=Environment.parse(found.environment), options=options)
     candidate = target.stage(plan)

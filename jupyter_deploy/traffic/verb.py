@@ -154,7 +154,7 @@ def _audience(arguments: argparse.Namespace, planned: Rehearsal) -> Iterator[Reh
     from jupyter_deploy.traffic.rehearsing import address
 
     if not arguments.copy:
-        if planned.status.state != "live" and not planned.status.workers:
+        if planned.status.state in ("stopped", "failed"):
             raise UsageError(f"{arguments.name} is {planned.status.state}", advice=f"nbdeploy start {arguments.name}")
         yield planned
         return

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
+import sqlite3
+import sys
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,9 @@ class Ledger:
         self._logs = data / "logs" / name
         self._tables = data / "rollouts" / name
         self._registry = registry
+        self._unwritten: deque[Event] = deque(maxlen=100)
+        """Events for which there was no room."""
+        self._trouble = ""
         self.metrics.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
         for path in self.metrics.glob("*.metrics"):
@@ -148,8 +154,28 @@ class Ledger:
 
     def report(self, kind: str, text: str) -> None:
         """Keep an event, if the deployment exists: a first candidate that is discarded leaves nothing."""
-        if self.find() is not None:
-            add_event(self._registry, Event(self.name, time.time(), kind, text))
+        self._unwritten.append(Event(self.name, time.time(), kind, text))
+        self._write_events()
+
+    def _write_events(self) -> None:
+        """Write the events that are not written yet; where that is not possible, they wait for another time."""
+        with self._if_possible():
+            known = self.find() is not None
+            while self._unwritten:
+                if known:
+                    add_event(self._registry, self._unwritten[0])
+                self._unwritten.popleft()
+
+    @contextlib.contextmanager
+    def _if_possible(self) -> Iterator[None]:
+        """Go on when something cannot be written: what is served does not depend on what is written about it."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                with contextlib.suppress(OSError):
+                    sys.stderr.write(f"the books of {self.name} cannot be kept: {error}\n")
 
     def find_rollout(self) -> RolloutRecord | None:
         """Give what is recorded to be beside the live version."""
@@ -173,7 +199,7 @@ class Ledger:
 
     def begin_sampling(self) -> None:
         """Begin the next sample now, with nothing counted."""
-        self._sampler = Sampler(time.time())
+        self._sampler = Sampler(time.time(), time.monotonic())
         self._sampler.skip([self.metrics / ENDED])
 
     def skip(self, metrics: Iterable[Path]) -> None:
@@ -182,14 +208,17 @@ class Ledger:
 
     def take_sample(self, metrics: Iterable[Path], workers: int, usage: Usage | None = None) -> None:
         """Keep what happened since the last sample, if anything did; `usage` is what the workers use of GPUs."""
-        sample = self._sampler.take([*metrics, self.metrics / ENDED], workers, time.time(), usage)
-        if sample is not None and self.find() is not None:
-            add_sample(self._registry, self.name, sample)
+        with self._if_possible():
+            sample = self._sampler.take([*metrics, self.metrics / ENDED], workers, time.time(), usage, time.monotonic())
+            if sample is not None and self.find() is not None:
+                add_sample(self._registry, self.name, sample)
 
     def tidy(self) -> None:
         """Keep samples and logs bounded; to be called once a minute."""
-        roll_up(self._registry, self.name, time.time())
-        rotate_logs(self._logs)
+        self._write_events()
+        with self._if_possible():
+            rotate_logs(self._logs)
+            roll_up(self._registry, self.name, time.time())
 
     def clear(self) -> None:
         """Forget the deployment, with its logs and metrics."""

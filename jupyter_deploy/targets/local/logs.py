@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -29,7 +30,9 @@ def rotate_logs(folder: Path) -> None:
         path.with_suffix(".older").unlink(missing_ok=True)
     for path in logs[-VERSIONS_KEPT:]:
         if path.stat().st_size > LIMIT:
-            shutil.copyfile(path, path.with_suffix(".older"))
+            # Without room for both, what was before goes: a log that is not emptied would take what room there is.
+            with contextlib.suppress(OSError):
+                shutil.copyfile(path, path.with_suffix(".older"))
             with path.open("r+b") as file:
                 file.truncate()
 

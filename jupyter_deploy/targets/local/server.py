@@ -90,7 +90,11 @@ class Server:
         while not self._end.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._end.wait(), 1.0)
-            self._supervisor.check()
+            try:
+                self._supervisor.check()
+            except Exception:  # noqa: BLE001 - what is due once a second is tried again; all services depend on this loop
+                with contextlib.suppress(OSError):
+                    traceback.print_exc()
             if self._connections or not self._supervisor.idle:
                 idle_since = loop.time()
             elif loop.time() - idle_since >= self._idle_seconds:
