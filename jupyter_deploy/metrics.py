@@ -157,8 +157,8 @@ class Sampler:
              steady: float | None = None) -> Sample | None:
         """Give the sample of the time since the last one; `usage` is what the workers use of GPUs now.
 
-        None as long as nothing happens: an idle endpoint gives one sample every `IDLE_SECONDS`. `steady` is a clock that
-        is never set, where `now` may be one that is: it says how long it took.
+        None as long as nothing happens: an idle endpoint gives one sample every `IDLE_SECONDS`. `steady` is a clock
+        that nobody sets, as somebody may set that of `now`: it says how long it took.
         """
         steady = now if steady is None else steady
         totals = {one.series: one.values for one in merge(_read_all(paths))}

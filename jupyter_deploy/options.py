@@ -120,7 +120,8 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
                              "that it makes no difference (default: max=128)")
     parser.add_argument("--base", metavar="IMAGE", help="docker: the image to build on (default: python:VERSION-slim)")
     parser.add_argument("--memory", type=_read_size, metavar="SIZE",
-                        help="docker: memory of a container, such as 512MiB; by default what the proof suggests")
+                        help="memory of a worker, such as 512MiB: one that outgrows it is replaced. docker: of a "
+                             "container; by default what the proof suggests")
     parser.add_argument("--cpus", type=float, metavar="N",
                         help="docker: processors of a container; by default what the proof suggests")
     _add_rollout_options(parser)

@@ -129,6 +129,11 @@ class Caller:
         """Whether a thread is in a call that outran the time-out."""
         return any(job.reported for job in self._running.values())
 
+    @property
+    def loop_hangs(self) -> bool:
+        """Whether the event loop has not turned for longer than a call may take."""
+        return perf_counter() - self._beat > self._timeout + 1
+
     def is_quick(self, entry: ServedEntry, request: Request) -> bool:
         """Tell whether a call is to run at once, by `call`."""
         return (entry.seconds < INSTANT and len(request.body) < SMALL and not entry.is_async and not self._stateful)

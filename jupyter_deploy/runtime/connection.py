@@ -9,7 +9,9 @@ is taken as it comes; the parser sees the others.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -33,6 +35,8 @@ SLOWEST = 500
 """Bytes a second of a body, below which a request comes too slowly."""
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HANGS = b'{"error":{"type":"worker_hangs","message":"another request made this worker hang; a new one replaces it"}}'
+ABANDONED = b"%bcontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
 CLOSE = b"connection: close\r\n"
 KEEP = b"connection: keep-alive\r\n"
 
@@ -322,6 +326,20 @@ class Connection(asyncio.Protocol):
     def active(self) -> bool:
         """Whether a request is being received or answered."""
         return self._busy or self._request is not None or self._head_size is not None
+
+    def abandon(self) -> None:
+        """Answer what waits here, from another thread, while the event loop hangs (raises `OSError`).
+
+        What nobody has read was not computed, and can be sent again; of what is under way nobody knows.
+        """
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        unread = False
+        with contextlib.suppress(BlockingIOError):
+            # Closed with something unread, a connection would take the answer with it.
+            while os.read(descriptor, 1 << 16):
+                unread = True
+        if self._busy or unread or self.active:
+            os.write(descriptor, ABANDONED % (STATUS_LINES[500 if self._busy else 503], len(HANGS), HANGS))
 
     def check(self) -> None:
         """End if nothing comes any more, or if what comes takes too long; to be called once a second."""

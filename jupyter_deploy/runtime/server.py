@@ -107,6 +107,12 @@ class Server:
     def _connect(self) -> asyncio.Protocol:
         return Connection(self._connections) if len(self._connections.open) < self._most else Full()
 
+    def abandon(self) -> None:
+        """Tell all callers that wait that this worker ends, without the event loop, which hangs; from any thread."""
+        for connection in list(self._connections.open):
+            with contextlib.suppress(OSError):
+                connection.abandon()
+
     async def drain(self, seconds: float) -> int:
         """Stop accepting and serve the open connections until they are gone or `seconds` have passed.
 

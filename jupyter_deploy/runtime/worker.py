@@ -266,6 +266,9 @@ class Worker:
 
     def _replace(self, entry: str, seconds: float, cell: str | None, *, fatal: bool) -> None:
         self._send("stuck", entry=entry, seconds=seconds, cell=cell)
-        if fatal and self._control is None:
-            # Nobody else would replace this worker: its platform does, once it has ended.
+        loop_hangs = self.caller.loop_hangs
+        if loop_hangs:
+            self._server.abandon()
+        if loop_hangs or (fatal and self._control is None):
+            # It can do nothing more for anybody. Alone, nobody else would replace it: its platform does, once it ended.
             os._exit(1)

@@ -38,6 +38,8 @@ class LocalOptions:
     timeout: float | None = None
     batch: int | None = None
     """Calls that are answered together; 1: none."""
+    memory: int | None = None
+    """Bytes of a worker: one that outgrows it is replaced."""
     canary: float | None = None
     """Do not replace the live version, but answer this share of its requests."""
     shadow: bool = False

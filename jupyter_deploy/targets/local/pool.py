@@ -12,6 +12,7 @@ from jupyter_deploy.metrics import fold_metrics
 from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.elastic import Elastic
 from jupyter_deploy.targets.local.listeners import Listener
+from jupyter_deploy.targets.local.memory import find_grown
 from jupyter_deploy.targets.local.parents import Nursery
 from jupyter_deploy.targets.local.spec import Spec
 from jupyter_deploy.targets.local.workers import Worker, wait_first
@@ -186,6 +187,8 @@ class Pool:
 
     def check(self, now: float) -> None:
         """Have as many workers as are needed, and end those that hang; they are replaced as those that die are."""
+        for grown, text in find_grown(self.workers, self.spec.limits.memory if self.live else None):
+            self._replace_grown(grown, text)
         if self.live and not self.apart:
             self._elastic.check(now)
         for worker in self.workers:
@@ -218,6 +221,13 @@ class Pool:
             self._report("worker-stuck", f"worker {worker.pid}: {text}; it is replaced")
             self.begin(worker.drain(STUCK_SECONDS))
             self.begin(self._replace(text))
+
+    def _replace_grown(self, worker: Worker, text: str) -> None:
+        self._report("worker-grown", f"worker {worker.pid}: {text}; it is replaced")
+        quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        self.begin(worker.drain(STUCK_SECONDS))
+        self.begin(self._replace(text))
 
     def strained(self, worker: Worker) -> None:
         """A worker has more to do than it can."""

@@ -37,6 +37,8 @@ class Limits:
     """Seconds a call."""
     batch: int | None = None
     """Requests that are answered together."""
+    memory: int | None = None
+    """Bytes, above which a worker is replaced."""
 
     @property
     def call_seconds(self) -> float:

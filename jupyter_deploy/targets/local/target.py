@@ -26,6 +26,7 @@ from jupyter_deploy.targets.local.client import Client, connect, start_ahead
 from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url
 from jupyter_deploy.targets.local.logs import follow_log, read_log
+from jupyter_deploy.targets.local.memory import read_resident
 from jupyter_deploy.targets.local.options import LocalOptions
 from jupyter_deploy.targets.local.scaling import Scale, read_scale
 from jupyter_deploy.targets.local.spec import Limits, pass_variables
@@ -78,9 +79,11 @@ class LocalTarget:
             answer = client.request(
                 "stage", name=plan.name, version=plan.version, bundle=str(plan.bundle.resolve()),
                 environment=asdict(plan.environment), scale=options.scale, host=options.host, port=options.port,
-                limits=asdict(Limits(options.max_body, options.max_queue, options.timeout, options.batch)),
+                limits=asdict(Limits(options.max_body, options.max_queue, options.timeout, options.batch,
+                                     options.memory)),
                 api_key_digest=options.api_key_digest, variables=variables, beside=options.mode,
             )
+            _check_memory(answer["pid"], options.memory)
         except BaseException:
             client.close()
             raise
@@ -177,6 +180,14 @@ def _plan_sleep(options: LocalOptions, manifest: Manifest) -> Iterator[str]:
     yield f"sleep after {options.idle or Scale.idle:g} s without a call; the next one wakes it and is answered"
     if changing := [entry.name for entry in manifest.entries if entry.mutates]:
         yield f"lose, when it sleeps, what calls of {', '.join(changing)} have changed"
+
+
+def _check_memory(pid: int, limit: int | None) -> None:
+    """Refuse a limit that a worker is over before its first call: it would be replaced again and again."""
+    resident = read_resident(pid)
+    if limit is not None and resident is not None and resident > limit:
+        raise UsageError(f"a worker takes {resident / 1e6:.0f} MB before its first call, and --memory allows "
+                         f"{limit / 1e6:.0f} MB", advice=f"for instance --memory {resident * 2 // 10**6}MB")
 
 
 def _connect(*, replace: bool = False) -> Client:
