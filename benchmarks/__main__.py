@@ -18,6 +18,7 @@ from benchmarks import (
     peers,
     releases,
     serving,
+    spike,
     starting,
     static,
     workers,
@@ -29,7 +30,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
     "live": live, "capturing": capturing, "starting": starting, "serving": serving, "peers": peers, "workers": workers,
     "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
-    "releases": releases,
+    "releases": releases, "spike": spike,
 }
 """Each has `measure(quick, quiet)`, which gives figures as JSON, and `describe(figures)`, which gives Markdown."""
 

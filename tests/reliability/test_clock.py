@@ -15,6 +15,7 @@ PACKAGE = Path(jupyter_deploy.__file__).parent
 SAYS_WHEN = {
     "runtime/counters.py",  # when a prediction was last answered: a metric
     "runtime/server.py",  # the date header
+    "runtime/shadow.py",  # when an answer was compared: for people
     "targets/local/ledger.py",  # when an event or a sample was: for people
 }
 """Where the time of day is read, only to be told."""
