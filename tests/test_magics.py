@@ -78,6 +78,9 @@ def test_a_canary_is_tried_and_promoted_and_a_shadow_taken_away(notebook: LiveNo
     assert "state    live" in notebook.run("%deploy --abort trial")
     with pytest.raises(CellFailed, match="no version is tried beside the live one of trial"):
         notebook.run("%deploy --promote trial")
+    rehearsed = notebook.run("import os\nos.environ['NBDEPLOY_DRY_RUN'] = '1'",
+                             "e = %deploy predict --name fresh --canary 10%\ne", "del os.environ['NBDEPLOY_DRY_RUN']")
+    assert "fresh (a dry run: nothing went live)" in rehearsed  # and so needs no live version
     with pytest.raises(CellFailed, match="the target docker tries no version beside"):
         notebook.run("%deploy predict --name trial --target docker --canary 10%")
 

@@ -132,8 +132,6 @@ class Supervisor:
         service = self._service(name)
         self._check_port(name, request["port"])
         self._check_key(name, request["host"], request["api_key_digest"])
-        if request["beside"]:
-            self._check_beside(service, request)
         listener = service.choose_listener(request["host"], request["port"], self._taken_ports(name))
         spec = Spec(
             name, request["version"], Path(request["bundle"]), request["environment"],
@@ -151,25 +149,6 @@ class Supervisor:
         first = pool.workers[0]
         return {"candidate": token, "url": f"http://127.0.0.1:{first.ready.result()}", "pid": first.pid,
                 "seconds": time.monotonic() - began}
-
-    def _check_beside(self, service: Service, request: Message) -> None:
-        """Refuse what cannot be tried beside a live version, before it is started."""
-        record, mode = service.ledger.find(), request["beside"]
-        plainly = f"deploy it without --{mode}"
-        if record is None or not service.is_live:
-            self._forget(service)
-            raise TargetError(f"--{mode}: {request['name']} has no live version beside which another could be tried",
-                              advice=plainly)
-        if record.version == request["version"]:
-            raise TargetError(f"--{mode}: version {record.version} is live already; there is nothing to try",
-                              advice="change the function or the model, then deploy again")
-        host = LOOPBACK if request["host"] == "localhost" else request["host"]
-        if host not in (None, record.host) or request["port"] not in (None, record.port):
-            raise TargetError(f"--{mode}: both versions answer at {service.url}, so --host and --port cannot change",
-                              advice=f"leave them out, or {plainly}")
-        if record.api_key_digest != request["api_key_digest"]:
-            raise TargetError(f"--{mode}: callers reach both versions with one API key, which cannot change",
-                              advice=f"give the key that they have, or {plainly}")
 
     def _forget(self, service: Service) -> None:
         """Leave nothing of a deployment that never was."""
@@ -209,10 +188,12 @@ class Supervisor:
             if request["rollout"] is None:
                 await staged.service.apply(staged.pool, "deployed", Release(request["proof"], request["notebook"]))
             else:
+                _check_beside(staged, request["rollout"]["mode"])
                 await staged.service.rollouts.put_beside(staged.pool, _write_record(staged.pool.spec, request),
                                                          request["rollout"]["mode"])
         except DeployError:
             await staged.service.discard(staged.pool)
+            self._forget(staged.service)
             raise
         return {"url": staged.pool.listener.url, "seconds": time.monotonic() - began}
 
@@ -278,3 +259,21 @@ def _write_record(spec: Spec, request: Message) -> RolloutRecord:
     return RolloutRecord(
         spec.name, spec.version, str(spec.bundle), spec.environment, rollout["mode"], rollout["share"],
         rollout["rules"], spec.scale.dump(), asdict(spec.limits), request["proof"], request["notebook"])
+
+
+def _check_beside(staged: Staged, mode: str) -> None:
+    """Refuse what cannot be tried beside a live version; a rehearsal, which nothing comes of, is not asked."""
+    service, spec = staged.service, staged.pool.spec
+    record, plainly = service.ledger.find(), f"deploy it without --{mode}"
+    if record is None or not service.is_live:
+        raise TargetError(f"--{mode}: {spec.name} has no live version beside which another could be tried",
+                          advice=plainly)
+    if record.version == spec.version:
+        raise TargetError(f"--{mode}: version {record.version} is live already; there is nothing to try",
+                          advice="change the function or the model, then deploy again")
+    if staged.pool.listener is not service.listener:
+        raise TargetError(f"--{mode}: both versions answer at {service.url}, so --host and --port cannot change",
+                          advice=f"leave them out, or {plainly}")
+    if record.api_key_digest != spec.api_key_digest:
+        raise TargetError(f"--{mode}: callers reach both versions with one API key, which cannot change",
+                          advice=f"give the key that they have, or {plainly}")

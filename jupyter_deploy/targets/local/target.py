@@ -81,7 +81,7 @@ class LocalTarget:
                 environment=asdict(plan.environment), scale=options.scale, host=options.host, port=options.port,
                 limits=asdict(Limits(options.max_body, options.max_queue, options.timeout, options.batch,
                                      options.memory)),
-                api_key_digest=options.api_key_digest, variables=variables, beside=options.mode,
+                api_key_digest=options.api_key_digest, variables=variables,
             )
             _check_memory(answer["pid"], options.memory)
         except BaseException:

@@ -205,7 +205,7 @@ def test_a_version_that_changes_while_a_client_goes_is_live_or_not_but_never_hal
     client = connect()
     answer = client.request(
         "stage", name="tiny", version=plan.version, bundle=str(plan.bundle), environment=ENVIRONMENT.dump(),
-        scale=LocalOptions().scale, beside=None,
+        scale=LocalOptions().scale,
         host=None, port=None, limits={}, api_key_digest=None, variables={},
     )
     client.send("apply", candidate=answer["candidate"], notebook=None, proof=None, rollout=None)
