@@ -21,6 +21,7 @@ from benchmarks import (
     spike,
     starting,
     static,
+    waking,
     workers,
 )
 from benchmarks.machine import Quiet, describe_machine
@@ -30,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
     "live": live, "capturing": capturing, "starting": starting, "serving": serving, "peers": peers, "workers": workers,
     "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
-    "releases": releases, "spike": spike,
+    "releases": releases, "spike": spike, "waking": waking,
 }
 """Each has `measure(quick, quiet)`, which gives figures as JSON, and `describe(figures)`, which gives Markdown."""
 

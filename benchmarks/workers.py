@@ -46,7 +46,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
                 port = find_port()
                 entry = ENTRIES[0] if name == "by_hand" else name
                 command = (command_by_hand(place, port) if name == "by_hand"
-                           else _command_worker(*deployed[name], port))
+                           else command_worker(*deployed[name], port))
                 _keep(found[name], _start(place, command, port, entry))
             begun = time.perf_counter()
             cpu = float(place.run("-c", REFERENCE))
@@ -56,7 +56,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
     return {name: {key: summarise(values) for key, values in one.items()} for name, one in found.items()}
 
 
-def _command_worker(live: Server, bundle: Path, port: int) -> list[str]:
+def command_worker(live: Server, bundle: Path, port: int) -> list[str]:
     """Give the command line of a worker like the live one that stands alone: in the same clean environment."""
     told = live.process.cmdline()
     paths = [told[place + 1] for place, part in enumerate(told) if part == "--path"]

@@ -199,11 +199,12 @@ class Worker:
         await self._server.listen(listener)
         self.caller.start_watching()
         self._announce(listener.getsockname()[1], perf_counter() - begun)
-        ticking = asyncio.gather(self._tick(), self._tell_load())
+        beating = [asyncio.ensure_future(self._tick()), asyncio.ensure_future(self._tell_load())]
         seconds = await self._draining
         self.counters.set_ready(ready=False)
         left = await self._server.drain(seconds)
-        ticking.cancel()
+        for one in beating:
+            one.cancel()
         log(logging.INFO, "drained" if not left else "the time to drain is over", connections=left)
         self._send("drained")
 

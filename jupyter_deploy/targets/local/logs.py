@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ LIMIT = 16 << 20
 VERSIONS_KEPT = 10
 _FOLLOW_SECONDS = 0.2
 _BLOCK = 1 << 18
+_TAIL_BYTES = 16384
+_TAIL_LINES = 20
 
 Line = dict[str, Any]
 
@@ -86,3 +89,18 @@ def _parse(data: bytes, version: str) -> list[Line]:
             line = {"time": parsed[-1]["time"] if parsed else "", "level": "output", "message": text}
         parsed.append({**line, "version": version})
     return parsed
+
+
+def read_tail(path: Path, start: int) -> list[str]:
+    """Give the messages at the end of a log file, none of those before the byte `start`."""
+    with path.open("rb") as log:
+        log.seek(max(start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        lines = log.read().decode(errors="replace").splitlines()
+    return [_read_message(line) for line in lines[-_TAIL_LINES:]]
+
+
+def _read_message(line: str) -> str:
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, KeyError, TypeError):
+        return line

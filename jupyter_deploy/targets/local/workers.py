@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import signal
 import socket
@@ -19,9 +18,9 @@ from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.control import decode, encode
 from jupyter_deploy.targets.local.demand import Load, read_load
 from jupyter_deploy.targets.local.listeners import Listener
+from jupyter_deploy.targets.local.logs import read_tail
 from jupyter_deploy.targets.local.spec import Spec
 
-_TAIL_LINES = 20
 _LAST_WORDS_SECONDS = 0.2
 _NUMBERS = itertools.count(1)
 _LOST = 127
@@ -295,22 +294,9 @@ class Worker(asyncio.Protocol):
         reason = self._reason or f"the worker {self.exit_text} before it was ready"
         advice = "mend that cell, or what it needs outside the notebook, and deploy again" if self._place else (
             "a clean process runs the imports, the values and the cells tagged deploy:setup: one of them ended it")
-        tail = self._log_tail()
+        tail = read_tail(self.spec.log, self._log_start)
         return ServiceError(reason, where=self._place,
                             advice="\n    ".join([f"{advice}; the worker's log ends with:", *tail]) if tail else advice)
-
-    def _log_tail(self) -> list[str]:
-        with self.spec.log.open("rb") as log:
-            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 16384))
-            lines = log.read().decode(errors="replace").splitlines()
-        return [_log_text(line) for line in lines[-_TAIL_LINES:]]
-
-
-def _log_text(line: str) -> str:
-    try:
-        return str(json.loads(line)["message"])
-    except (ValueError, KeyError, TypeError):
-        return line
 
 
 async def wait_first(*futures: asyncio.Future[Any]) -> None:

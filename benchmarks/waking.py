@@ -1,0 +1,151 @@
+"""Sleeping and waking: the first answer of an endpoint without workers, a new worker, what a sleeping one costs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.cells import ADD, CANCER, CASES, CHURN
+from benchmarks.kernel import Kernel, Workspace, workspace
+from benchmarks.machine import Quiet, summarise
+from benchmarks.servers import Server, find_port, read_cases, serve, wait_answer
+from benchmarks.tables import milliseconds, table
+from benchmarks.workers import command_worker
+
+ROUNDS = {"quick": 2, "full": 5}
+CLIENTS = 1000
+IDLE = 2.0
+"""Seconds without a call until it sleeps."""
+ASLEEP_SECONDS = 5.0
+ENTRY = "predict"
+NAMES = {
+    "warm": "from zero workers to the first right answer, with a warm parent",
+    "cold": "the same without: a new process",
+    "fresh": "a process started by hand, to its first right answer",
+    "replaced": "a worker that was killed, until another one accepts",
+    "thousand": f"from zero, {CLIENTS} clients at once: until the first is answered",
+    "thousand_last": "until the last is answered",
+}
+
+
+def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
+    """Wake the customers' pipeline in several ways, in turn; gives seconds, and what one that sleeps costs."""
+    found: dict[str, list[float]] = defaultdict(list)
+    with workspace() as place, Kernel(place) as kernel:
+        kernel.run("%load_ext jupyter_deploy", *CHURN, *CANCER, *ADD, CASES)
+        done = kernel.deploy(f"{ENTRY} --exact --min 0 --max 2 --idle {IDLE}")
+        endpoint = Endpoint(place, kernel, int(done["url"].rpartition(":")[2]))
+        port = find_port()
+        command = command_worker(endpoint.worker(), Path(done["bundle"]), port)
+        case = read_cases(place, ENTRY)[0]
+        for _ in range(ROUNDS["quick" if quick else "full"]):
+            quiet.probe()
+            endpoint.wait_state("asleep")
+            found["warm"].append(endpoint.time_answer(case))
+            os.kill(endpoint.worker().process.pid, signal.SIGKILL)
+            endpoint.time_answer(case)
+            found["replaced"].append(endpoint.read_seconds("worker-replaced"))
+            endpoint.wait_state("asleep")
+            first, last = asyncio.run(call_together(endpoint.server.port, case, CLIENTS))
+            found["thousand"].append(first)
+            found["thousand_last"].append(last)
+            endpoint.wait_event("parent-dropped")
+            endpoint.wait_state("asleep")
+            found["cold"].append(endpoint.time_answer(case))
+            begun = time.perf_counter()
+            with serve(command, port, place) as server:
+                wait_answer(server, ENTRY, case)
+                found["fresh"].append(time.perf_counter() - begun)
+        endpoint.wait_event("parent-dropped")
+        return {**{name: summarise(values) for name, values in found.items()}, "asleep": endpoint.measure_asleep()}
+
+
+class Endpoint:
+    """The endpoint that is measured, seen from outside and through its notebook."""
+
+    def __init__(self, place: Workspace, kernel: Kernel, port: int) -> None:
+        self._place = place
+        self._kernel = kernel
+        lock = next(place.folder.rglob("supervisor.json"))
+        self.server = Server(port, psutil.Process(json.loads(lock.read_text())["pid"]))
+        """Its port, and the supervisor's process."""
+        self._seen: dict[str, int] = {}
+
+    def worker(self) -> Server:
+        """Give a worker (raises `IndexError` when there is none)."""
+        pids = self._kernel.read("_endpoint.status.details['pids']")
+        return Server(self.server.port, psutil.Process(pids[0]))
+
+    def time_answer(self, case: dict[str, Any]) -> float:
+        """Give the seconds until a right answer."""
+        return asyncio.run(call_together(self.server.port, case, 1))[0]
+
+    def _events(self, kind: str) -> list[str]:
+        found: list[str] = self._kernel.read(
+            f"[event['text'] for event in _endpoint.status.events if event['kind'] == {kind!r}]")
+        return found
+
+    def wait_state(self, state: str) -> None:
+        """Wait until it is in a state."""
+        while self._kernel.read("_endpoint.status.state") != state:
+            time.sleep(0.1)
+
+    def wait_event(self, kind: str) -> str:
+        """Wait for an event that has not been waited for."""
+        while len(events := self._events(kind)) <= self._seen.get(kind, 0):
+            time.sleep(0.1)
+        self._seen[kind] = len(events)
+        return events[-1]
+
+    def read_seconds(self, kind: str) -> float:
+        """Give the seconds that an event tells of: `accepts after 0.012 s`."""
+        return float(self.wait_event(kind).partition("accepts after ")[2].split()[0])
+
+    def measure_asleep(self) -> dict[str, float]:
+        """Give what all processes of a sleeping endpoint hold, and the CPU time that they take."""
+        process = self.server.process
+        children = process.children(recursive=True)
+        before = self.server.cpu
+        time.sleep(ASLEEP_SECONDS)
+        return {"processes": len(children), "supervisor": process.memory_full_info().uss,
+                "cpu": (self.server.cpu - before) / ASLEEP_SECONDS}
+
+
+async def call_together(port: int, case: dict[str, Any], count: int) -> tuple[float, float]:
+    """Connect clients at once, each with one call; gives when the first and the last had its right answer."""
+    body = case["body"].encode() if isinstance(case["body"], str) else case["body"]
+    request = (b"POST /%b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n"
+               b"content-length: %d\r\n\r\n%b" % (ENTRY.encode(), len(body), body))
+
+    async def call() -> float:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        head, _, content = answer.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200") or json.loads(content) != case["answer"]:
+            raise RuntimeError(f"a client of {count} got: {answer.decode()}")
+        return time.perf_counter() - begun
+
+    begun = time.perf_counter()
+    taken = await asyncio.gather(*(call() for _ in range(count)))
+    return min(taken), max(taken)
+
+
+def describe(figures: dict[str, Any]) -> str:
+    """Write the tables."""
+    rows = [[text, *(milliseconds(figures[name][key]) for key in ("median", "min", "max"))]
+            for name, text in NAMES.items()]
+    asleep, ratio = figures["asleep"], figures["cold"]["median"] / figures["fresh"]["median"]
+    return (f"{table(['', 'median, ms', 'best, ms', 'worst, ms'], rows)}\n\n"
+            f"Waking without a parent took {ratio:.2f} times a start by hand. Asleep, the endpoint had "
+            f"{asleep['processes']:.0f} processes of its own; the supervisor, which is one for all endpoints, held "
+            f"{asleep['supervisor'] / 1e6:.0f} MB and took {asleep['cpu'] * 100:.1f} % of a core.")
