@@ -20,18 +20,18 @@ from benchmarks.servers import Server, find_port, read_cases, serve, wait_answer
 from benchmarks.tables import milliseconds, table
 from benchmarks.workers import command_worker
 
-ROUNDS = {"quick": 2, "full": 5}
+ROUNDS = {"quick": 2, "full": 4}
 CLIENTS = 1000
 IDLE = 2.0
 """Seconds without a call until it sleeps."""
 ASLEEP_SECONDS = 5.0
-ENTRY = "predict"
+ENTRY, LIGHT = "predict", "add"
 NAMES = {
     "warm": "from zero workers to the first right answer, with a warm parent",
     "cold": "the same without: a new process",
     "fresh": "a process started by hand, to its first right answer",
     "replaced": "a worker that was killed, until another one accepts",
-    "thousand": f"from zero, {CLIENTS} clients at once: until the first is answered",
+    "thousand": f"an entry that adds two numbers, from zero, {CLIENTS} clients at once: until the first is answered",
     "thousand_last": "until the last is answered",
 }
 
@@ -41,28 +41,28 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
     found: dict[str, list[float]] = defaultdict(list)
     with workspace() as place, Kernel(place) as kernel:
         kernel.run("%load_ext jupyter_deploy", *CHURN, *CANCER, *ADD, CASES)
-        done = kernel.deploy(f"{ENTRY} --exact --min 0 --max 2 --idle {IDLE}")
-        endpoint = Endpoint(place, kernel, int(done["url"].rpartition(":")[2]))
+        light = Endpoint(place, kernel, LIGHT, kernel.deploy(f"{LIGHT} --name {LIGHT} --min 0 --max 2 --idle {IDLE}"))
+        done = kernel.deploy(f"{ENTRY} --name {ENTRY} --exact --min 0 --max 2 --idle {IDLE}")
+        endpoint = Endpoint(place, kernel, ENTRY, done)
         port = find_port()
         command = command_worker(endpoint.worker(), Path(done["bundle"]), port)
-        case = read_cases(place, ENTRY)[0]
         for _ in range(ROUNDS["quick" if quick else "full"]):
             quiet.probe()
             endpoint.wait_state("asleep")
-            found["warm"].append(endpoint.time_answer(case))
+            found["warm"].append(endpoint.time_answer())
             os.kill(endpoint.worker().process.pid, signal.SIGKILL)
-            endpoint.time_answer(case)
+            endpoint.time_answer()
             found["replaced"].append(endpoint.read_seconds("worker-replaced"))
-            endpoint.wait_state("asleep")
-            first, last = asyncio.run(call_together(endpoint.server.port, case, CLIENTS))
+            light.wait_state("asleep")
+            first, last = light.call_together(CLIENTS)
             found["thousand"].append(first)
             found["thousand_last"].append(last)
             endpoint.wait_event("parent-dropped")
             endpoint.wait_state("asleep")
-            found["cold"].append(endpoint.time_answer(case))
+            found["cold"].append(endpoint.time_answer())
             begun = time.perf_counter()
             with serve(command, port, place) as server:
-                wait_answer(server, ENTRY, case)
+                wait_answer(server, ENTRY, endpoint.case)
                 found["fresh"].append(time.perf_counter() - begun)
         endpoint.wait_event("parent-dropped")
         return {**{name: summarise(values) for name, values in found.items()}, "asleep": endpoint.measure_asleep()}
@@ -71,31 +71,38 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
 class Endpoint:
     """The endpoint that is measured, seen from outside and through its notebook."""
 
-    def __init__(self, place: Workspace, kernel: Kernel, port: int) -> None:
-        self._place = place
+    def __init__(self, place: Workspace, kernel: Kernel, entry: str, done: dict[str, Any]) -> None:
+        kernel.run(f"_{entry} = _endpoint")
         self._kernel = kernel
+        self._entry = entry
+        self.case = read_cases(place, entry)[0]
+        """A request, and the notebook's answer."""
         lock = next(place.folder.rglob("supervisor.json"))
-        self.server = Server(port, psutil.Process(json.loads(lock.read_text())["pid"]))
+        self.server = Server(int(done["url"].rpartition(":")[2]), psutil.Process(json.loads(lock.read_text())["pid"]))
         """Its port, and the supervisor's process."""
         self._seen: dict[str, int] = {}
 
     def worker(self) -> Server:
         """Give a worker (raises `IndexError` when there is none)."""
-        pids = self._kernel.read("_endpoint.status.details['pids']")
+        pids = self._kernel.read(f"_{self._entry}.status.details['pids']")
         return Server(self.server.port, psutil.Process(pids[0]))
 
-    def time_answer(self, case: dict[str, Any]) -> float:
+    def time_answer(self) -> float:
         """Give the seconds until a right answer."""
-        return asyncio.run(call_together(self.server.port, case, 1))[0]
+        return self.call_together(1)[0]
+
+    def call_together(self, count: int) -> tuple[float, float]:
+        """Connect clients at once, each with one call; gives when the first and the last had its right answer."""
+        return asyncio.run(call_together(self.server.port, self._entry, self.case, count))
 
     def _events(self, kind: str) -> list[str]:
         found: list[str] = self._kernel.read(
-            f"[event['text'] for event in _endpoint.status.events if event['kind'] == {kind!r}]")
+            f"[event['text'] for event in _{self._entry}.status.events if event['kind'] == {kind!r}]")
         return found
 
     def wait_state(self, state: str) -> None:
         """Wait until it is in a state."""
-        while self._kernel.read("_endpoint.status.state") != state:
+        while self._kernel.read(f"_{self._entry}.status.state") != state:
             time.sleep(0.1)
 
     def wait_event(self, kind: str) -> str:
@@ -119,11 +126,11 @@ class Endpoint:
                 "cpu": (self.server.cpu - before) / ASLEEP_SECONDS}
 
 
-async def call_together(port: int, case: dict[str, Any], count: int) -> tuple[float, float]:
-    """Connect clients at once, each with one call; gives when the first and the last had its right answer."""
+async def call_together(port: int, entry: str, case: dict[str, Any], count: int) -> tuple[float, float]:
+    """Do what `Endpoint.call_together` says (raises `RuntimeError` when any gets something else)."""
     body = case["body"].encode() if isinstance(case["body"], str) else case["body"]
     request = (b"POST /%b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n"
-               b"content-length: %d\r\n\r\n%b" % (ENTRY.encode(), len(body), body))
+               b"content-length: %d\r\n\r\n%b" % (entry.encode(), len(body), body))
 
     async def call() -> float:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
