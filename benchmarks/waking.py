@@ -48,7 +48,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
         command = command_worker(endpoint.worker(), Path(done["bundle"]), port)
         for _ in range(ROUNDS["quick" if quick else "full"]):
             quiet.probe()
-            endpoint.wait_state("asleep")
+            endpoint.fall_asleep(parent=True)
             found["warm"].append(endpoint.time_answer())
             os.kill(endpoint.worker().process.pid, signal.SIGKILL)
             endpoint.time_answer()
@@ -57,14 +57,14 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
             first, last = light.call_together(CLIENTS)
             found["thousand"].append(first)
             found["thousand_last"].append(last)
-            endpoint.wait_event("parent-dropped")
-            endpoint.wait_state("asleep")
+            endpoint.fall_asleep(parent=False)
             found["cold"].append(endpoint.time_answer())
             begun = time.perf_counter()
             with serve(command, port, place) as server:
                 wait_answer(server, ENTRY, endpoint.case)
                 found["fresh"].append(time.perf_counter() - begun)
-        endpoint.wait_event("parent-dropped")
+        endpoint.fall_asleep(parent=False)
+        light.fall_asleep(parent=False)
         return {**{name: summarise(values) for name, values in found.items()}, "asleep": endpoint.measure_asleep()}
 
 
@@ -99,6 +99,17 @@ class Endpoint:
         found: list[str] = self._kernel.read(
             f"[event['text'] for event in _{self._entry}.status.events if event['kind'] == {kind!r}]")
         return found
+
+    def fall_asleep(self, *, parent: bool) -> None:
+        """Wait until it sleeps, with its warm parent or without; one that lost it meanwhile is called again."""
+        while True:
+            self.wait_state("asleep")
+            there = "forked" in self._kernel.read(f"_{self._entry}.status.details['starts']")
+            if there == parent:
+                return
+            if parent:
+                self.time_answer()
+            time.sleep(0.1)
 
     def wait_state(self, state: str) -> None:
         """Wait until it is in a state."""
