@@ -155,7 +155,8 @@ async def test_a_history_comes_in_pieces_that_fit(jp_fetch, tiny: LocalTarget) -
     again = [dict(zip(later["fields"], row, strict=True)) for row in later["rows"]]
     assert sum(one["requests"] for one in again) == sum(one["requests"] for one in rows if one["time"] > whole["settled"])
     (listed,) = await get(jp_fetch, "endpoints")
-    assert listed["errors"] == pytest.approx(300, abs=70)
+    # A first look takes whole minutes, and this test may take a while itself.
+    assert listed["errors"] == pytest.approx(300, abs=130)
     assert listed["requests"] == 2 * listed["errors"]
 
 
