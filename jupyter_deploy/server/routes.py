@@ -132,7 +132,7 @@ class ActionHandler(DeployHandler):
     @web.authenticated
     @authorized
     async def post(self, name: str, action: str) -> None:
-        """Do it: `rollback` (with `{"version": ...}` if not to the one before), `stop`, `start` or `delete`."""
+        """Do it; `rollback` with `{"version": ...}` if not to the one before."""
         body = self.get_json_body() or {}
         version = body.get("version") if isinstance(body, dict) else None
         await self.answer(lambda views: views.act(name, action, version))
@@ -189,6 +189,6 @@ def list_handlers(base_url: str) -> list[tuple[str, type[DeployHandler]]]:
         (f"{endpoint}/entries", EntriesHandler),
         (f"{endpoint}/logs", LogsHandler),
         (f"{endpoint}/call/(?P<path>[^/]+)", CallHandler),
-        (f"{endpoint}/(?P<action>rollback|stop|start|delete)", ActionHandler),
+        (f"{endpoint}/(?P<action>rollback|promote|abort|stop|start|delete)", ActionHandler),
     ]
     return [(url_path_join(base_url, NAMESPACE, path), handler) for path, handler in routes]

@@ -21,6 +21,23 @@ export interface IVersion {
   live: boolean;
 }
 
+/** What one of two versions did since the other was put beside it. */
+export interface IVersionFigures {
+  requests: number;
+  errors: number;
+  refused: number;
+  p95: number | null;
+}
+
+/** A version that is tried beside the live one. */
+export interface IRollout {
+  mode: 'canary' | 'shadow';
+  /** The part of the calls that it answers. */
+  share: number;
+  version: string;
+  figures: { live: IVersionFigures; other: IVersionFigures; compared: number; disagreement: number };
+}
+
 export interface IStatus {
   name: string;
   state: 'live' | 'starting' | 'asleep' | 'stopped' | 'failed';
@@ -29,6 +46,7 @@ export interface IStatus {
   version: string;
   workers: number;
   wanted_workers: number;
+  rollout: IRollout | null;
 }
 
 export interface IListed extends IStatus {
@@ -113,7 +131,7 @@ export interface ILogLine {
   traceback?: string;
 }
 
-export type Action = 'rollback' | 'stop' | 'start' | 'delete';
+export type Action = 'rollback' | 'promote' | 'abort' | 'stop' | 'start' | 'delete';
 
 export interface IAnswer {
   status: number;

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from jupyter_app import (
+    CELLS,
+    ENTRY,
     Application,
     choose_settings,
     execute,
@@ -302,6 +304,28 @@ def test_another_version_of_the_server_is_told(page: Any, lab: Application) -> N
     page.route("**/nbdeploy/endpoints*", lambda route: route.abort())
     page.get_by_text("The Jupyter server does not answer.").wait_for()
     page.get_by_text("What is shown below is as of").wait_for()
+
+
+def test_a_canary_is_watched_and_promoted(page: Any, lab: Application) -> None:
+    live, tried = "%deploy price --name tried", "%deploy price --name tried --canary 20%"
+    choose_settings(lab.folder.parent, "themes", theme="JupyterLab Light")
+    begin(page, lab, "tried.ipynb", *CELLS, "%load_ext jupyter_deploy", live, ENTRY + " + 1", "price(2, 50)", tried)
+    open_panel(page)
+    run_all(page, 10)
+    page.get_by_role("tab", name="Endpoints").click()
+    call_often("tried", 50)
+    page.locator(".jp-Deploy-item").filter(has_text="tried").click()
+    page.get_by_text("A canary answers 20 % of the calls.").wait_for()
+    rows = page.get_by_role("group", name="The version that is tried").locator("tbody tr")
+    rows.nth(1).get_by_role("cell", name="10", exact=True).wait_for()
+    page.get_by_text("80 % of calls").wait_for()
+    check_accessibility(page)
+    take_picture(page, "canary-light")
+    press(page, "Promote…")
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.get_by_text("of tried is live.").wait_for()
+    page.get_by_text("A canary answers").wait_for(state="detached")
+    assert find_target("local").status("tried")[0].versions[0].number == 2
 
 
 def test_what_could_not_be_read_is_asked_for_again(page: Any, lab: Application) -> None:

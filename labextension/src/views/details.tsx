@@ -8,6 +8,7 @@ import { formatCount } from '../format';
 import { Charts } from './charts';
 import { State } from './endpoints';
 import { Log } from './log';
+import { Rollout } from './rollout';
 import { Button, Clamp, Problem, Section, useTranslation } from './shared';
 import { TryIt } from './tryit';
 import { Versions } from './versions';
@@ -52,6 +53,7 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
           </button>
         ))}
       </div>
+      {status.rollout && <Rollout model={model} shown={shown} rollout={status.rollout} />}
       <Charts samples={shown.samples} status={status} time={shown.time} window={model.window} />
       <Section title={trans.__('Try it')} open={status.state === 'live'}>
         {fault ? (

@@ -4,12 +4,13 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
 import type { IEndpoint, IVersion } from '../api';
 import type { EndpointsModel } from '../endpoints';
-import { formatMoment } from '../format';
+import { formatMoment, formatShare } from '../format';
 import { Button, useTranslation } from './shared';
 
 export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
   const trans = useTranslation();
-  const { versions, state } = shown.status;
+  const { versions, state, rollout } = shown.status;
+  const share = rollout?.mode === 'canary' ? rollout.share : 0;
   const current = versions.find(one => one.version === shown.status.version);
   const choose = async (one: IVersion) => {
     const answer = await showDialog({
@@ -30,7 +31,7 @@ export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndp
               <strong>{one.number}</strong> <code>{one.version}</code>
             </span>
             {one.live ? (
-              <span className="jp-Deploy-state jp-mod-live">{trans.__('100 % of calls')}</span>
+              <span className="jp-Deploy-state jp-mod-live">{trans.__('%1 of calls', formatShare(1 - share))}</span>
             ) : state === 'stopped' ? (
               one === current && <span className="jp-Deploy-quiet">{trans.__('was live last')}</span>
             ) : (
