@@ -17,7 +17,7 @@ from benchmarks.servers import Server, command_by_hand, find_port, read_cases, s
 from benchmarks.tables import table
 from jupyter_deploy.registry import list_samples, open_registry
 from jupyter_deploy.traffic.figures import add_up, quantile, read_second
-from jupyter_deploy.traffic.generator import Case, Job, write_request
+from jupyter_deploy.traffic.job import Case, Job, write_request
 
 NAME = "diagnose"
 COUNT = {"quick": 20_000, "full": 1_000_000}

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from jupyter_deploy.errors import UsageError
 from jupyter_deploy.runtime.manifest import Manifest
-from jupyter_deploy.traffic.generator import Case, write_request
+from jupyter_deploy.traffic.job import Case, write_request
 from jupyter_deploy.traffic.recording import Recorded
 
 

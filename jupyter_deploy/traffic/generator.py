@@ -9,24 +9,22 @@ It writes a line of JSON for each second, and one at the end. When its standard 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import resource
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
 import uvloop
 
-from jupyter_deploy.proof import Tolerance, compare
+from jupyter_deploy.proof import compare
 from jupyter_deploy.traffic.figures import Second, step_of
-from jupyter_deploy.traffic.shape import parse_shape
+from jupyter_deploy.traffic.job import Job, parse_job
 
 END = b"\r\n\r\n"
 SILENCE = 1.0
@@ -37,61 +35,6 @@ _PAUSE = 0.02
 _KNOWN = 20_000
 """Answers that are remembered as right or wrong."""
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Case:
-    """A request, and what is right to answer."""
-
-    entry: str
-    request: bytes
-    """As it is sent."""
-    answer: Any = None
-    checked: bool = True
-    """Whether the answer is known."""
-
-    def dump(self) -> dict[str, Any]:
-        """Give it as JSON."""
-        return {**asdict(self), "request": base64.b64encode(self.request).decode()}
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the generator is to do."""
-
-    host: str
-    port: int
-    cases: tuple[Case, ...]
-    shape: str | None
-    """Played with all cases in turn; None where `recorded` says what is due."""
-    recorded: tuple[tuple[float, int], ...]
-    """For each request its moment and its case."""
-    tolerance: Tolerance
-    connections: int
-    """The most at a time; one is opened when it is needed."""
-    patience: float
-    """Seconds for which the last answers are waited for."""
-
-    def dump(self) -> str:
-        """Write it as JSON."""
-        return json.dumps({**asdict(self), "cases": [case.dump() for case in self.cases]})
-
-    def due(self) -> Iterator[tuple[float, int]]:
-        """Give the moment and the case of each request."""
-        if self.shape is None:
-            yield from self.recorded
-            return
-        count = len(self.cases)
-        for number, moment in enumerate(parse_shape(self.shape).moments()):
-            yield moment, number % count
-
-
-def parse_job(text: str) -> Job:
-    """Read what `Job.dump` writes."""
-    raw = json.loads(text)
-    cases = tuple(Case(**{**one, "request": base64.b64decode(one["request"])}) for one in raw["cases"])
-    recorded = tuple((moment, case) for moment, case in raw["recorded"])
-    return Job(**{**raw, "cases": cases, "recorded": recorded, "tolerance": tuple(raw["tolerance"])})
 
 
 class Connection(asyncio.Protocol):
@@ -360,13 +303,6 @@ def _listen(run: Run) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         run.stop()
-
-
-def write_request(entry: str, body: bytes, headers: Sequence[tuple[str, str]]) -> bytes:
-    """Write a request as it is sent."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return (b"POST /%b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n%b"
-            % (entry.encode(), lines.encode(), len(body), body))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.targets.target import Status
 from jupyter_deploy.traffic.figures import First, Outcome, Second, read_second
-from jupyter_deploy.traffic.generator import Job
+from jupyter_deploy.traffic.job import Job
 from jupyter_deploy.traffic.observer import Observer
 
 Progress = Callable[[Second], None]

@@ -100,7 +100,7 @@ def _plan(arguments: argparse.Namespace, look: Callable[[], Status]) -> Rehearsa
     """Find out what is to be played against whom (raises `UsageError`)."""
     from jupyter_deploy.runtime.manifest import read_manifest
     from jupyter_deploy.traffic.calls import read_golden, read_recorded
-    from jupyter_deploy.traffic.generator import Job
+    from jupyter_deploy.traffic.job import Job
     from jupyter_deploy.traffic.recording import read_recording
     from jupyter_deploy.traffic.rehearsing import Rehearsal, address
     from jupyter_deploy.traffic.shape import parse_shape
