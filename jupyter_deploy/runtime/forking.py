@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .control import Control
+from .owners import find_owner, name_starter
 
 _TASKS = Path("/proc/self/task")
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -27,6 +28,9 @@ _PREPARED = frozenset({"jemalloc_bg_thd"})
 """Threads of libraries that take care of themselves in a copy (jemalloc, which comes with Arrow)."""
 _PATIENCE = 0.1
 """Seconds within which threads that have been told to end are gone."""
+_KINDS = {"socket": "a connection", "pipe": "a pipe"}
+"""What some descriptors stand for, by how the system names them."""
+_SETUP = "in a cell tagged deploy:setup, which runs in each worker"
 _SEEDING = re.compile(r"\b(?:seed|manual_seed|set_seed|set_random_seed|seed_everything|setstate|set_state)\s*\(")
 
 
@@ -67,19 +71,25 @@ def find_obstacle(bundle: Path, before: frozenset[int]) -> str | None:
     """
     if sys.platform != "linux":
         return "processes are forked on Linux only: elsewhere system libraries do not bear it"
-    opened = [_name_descriptor(number) for number in sorted(list_descriptors() - before)]
-    if any(name.startswith("/dev/nvidia") for name, _ in opened):
+    opened = {number: _name_descriptor(number) for number in sorted(list_descriptors() - before)}
+    if any(name.startswith("/dev/nvidia") for name, _ in opened.values()):
         return "it holds a GPU"
-    for name, reading in opened:
+    for number, (name, reading) in opened.items():
         if name and not (reading and (name.startswith((f"{bundle}/state/", "/dev/")))):
-            return f"it keeps {name} open, which its copies would share"
+            kept = _KINDS.get(name.partition(":")[0], name)
+            return (f"{find_owner(number)} keeps {kept} open, which copies would share: "
+                    f"open it in the function that uses it, or {_SETUP}")
     _fork_for_nothing()
     threads = _list_threads()
     end = time.monotonic() + _PATIENCE
     while threads and time.monotonic() < end:
         time.sleep(0.001)
         threads = _list_threads()
-    return f"it runs {len(threads)} more thread{'s' * (len(threads) > 1)} ({', '.join(threads)})" if threads else None
+    if not threads:
+        return None
+    running, them = ("a thread", "it") if len(threads) == 1 else (f"{len(threads)} threads", "them")
+    return (f"{name_starter(threads[0])} keeps {running} running, which copies would not have: "
+            f"start {them} when a call needs {them}, or {_SETUP}")
 
 
 def _name_descriptor(number: int) -> tuple[str, bool]:
@@ -91,13 +101,14 @@ def _name_descriptor(number: int) -> tuple[str, bool]:
         return "", False
 
 
-def _list_threads() -> list[str]:
-    names = []
+def _list_threads() -> list[tuple[int, str]]:
+    """Give the system's numbers and names of all threads but this one and those that need no care."""
+    found = []
     for task in _TASKS.iterdir():
         with contextlib.suppress(OSError):
             if task.name != str(os.getpid()):
-                names.append((task / "comm").read_text().strip())
-    return sorted(name for name in names if name not in _PREPARED)
+                found.append((int(task.name), (task / "comm").read_text().strip()))
+    return sorted(one for one in found if one[1] not in _PREPARED)
 
 
 def _fork_for_nothing() -> None:

@@ -32,6 +32,7 @@ from .releases import Releases
 from .routes import build_routes
 from .server import Server, open_listener
 from .strain import LOOK_SECONDS, Strain
+from .telemetry import disable_telemetry
 from .warming import warm_up
 
 _LOOKS = round(1 / LOOK_SECONDS)
@@ -59,6 +60,7 @@ def main(options: Options, begun: float) -> int:
                 loading.enter_context(answering_not_ready(listener))
             manifest = read_manifest(options.bundle)
             hide_gpus(manifest)
+            disable_telemetry()
             # The first event loop opens what later ones, also those of copies, use again.
             uvloop.new_event_loop().close()
             before = list_descriptors()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -84,6 +85,25 @@ def test_the_framework_is_left_out_and_answers_stay(
     assert any(f"{entry} answers requests together" in message for message in messages), messages
     status, _ = ask(done, entry, {name: [1.0] if name == "row" else [[1.0]]})
     assert status in (422, 500)
+
+
+def test_a_compiled_model_wakes_as_a_copy_and_reports_nothing(notebook: LiveNotebook, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    # Where it takes this for a test, ONNX Runtime reports nothing by itself.
+    notebook.run(f"import os\nos.environ['HOME'] = os.environ['XDG_CACHE_HOME'] = {str(home)!r}\nos.environ.pop('CI', None)")
+    home.mkdir()
+    notebook.run(CANCER, *W2)
+    done = notebook.deploy("classify --min 0 --max 1 --idle 0.5")
+    assert done["state"] == {"w2": "compiled"}
+    events = "[event['text'] for event in _endpoint.status.events if event['kind'] == %r]"
+    assert notebook.value(events % "starts") == ["workers are forked from a warm parent"]
+    for place in range(3):
+        while notebook.value("_endpoint.status.state") != "asleep":
+            time.sleep(0.1)
+        body = notebook.value(f"rows[{place}:{place + 3}].tolist()")
+        assert ask(done, "classify", {"table": body}) == (200, notebook.value(f"classify(rows[{place}:{place + 3}]).tolist()"))
+    assert all("forked" in text for text in notebook.value(events % "woken"))
+    assert not list(home.rglob("*onnxruntime*"))
 
 
 def test_exact_serves_models_as_they_are(notebook: LiveNotebook) -> None:

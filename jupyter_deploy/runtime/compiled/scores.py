@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..telemetry import disable_telemetry
 from .rows import Array, check_finite
 
 Score = Callable[[Array], Array]
@@ -17,6 +18,7 @@ ROWS = 256
 
 def open_session(graph: Array) -> Callable[..., list[Array]]:
     """Let ONNX Runtime read a graph; gives what runs it on one thread, from names of outputs and inputs by name."""
+    disable_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -29,6 +29,7 @@ from jupyter_deploy.registry import (
     find_deployment,
     find_rollout,
     find_version,
+    list_events,
     list_versions,
     roll_up,
     save_deployment,
@@ -156,6 +157,15 @@ class Ledger:
         """Keep an event, if the deployment exists: a first candidate that is discarded leaves nothing."""
         self._unwritten.append(Event(self.name, time.time(), kind, text))
         self._write_events()
+
+    def report_change(self, kind: str, text: str) -> None:
+        """Keep an event, unless the last one of its kind said the same."""
+        said = None
+        with self._if_possible():
+            events = reversed(list_events(self._registry, self.name))
+            said = next((event.text for event in events if event.kind == kind), None)
+        if text != said:
+            self.report(kind, text)
 
     def _write_events(self) -> None:
         """Write the events that are not written yet; where that is not possible, they wait for another time."""

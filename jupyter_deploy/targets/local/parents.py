@@ -104,10 +104,15 @@ class Nursery:
     @property
     def text(self) -> str:
         """How workers start, and why so."""
+        return self.manner if self._parent is None else f"{self.manner} (process {self.pid})"
+
+    @property
+    def manner(self) -> str:
+        """The same, whichever process the warm parent is."""
         if self.obstacle is not None:
-            return f"workers start as processes of their own: {self.obstacle}"
+            return f"workers start as processes of their own, which takes longer: {self.obstacle}"
         if self._parent is not None:
-            return f"workers are forked from a warm parent (process {self.pid})"
+            return "workers are forked from a warm parent"
         return "the next worker starts as a process of its own, and becomes their warm parent"
 
     async def start(self) -> Worker:

@@ -152,7 +152,7 @@ class Service:
             self.ledger.report(kind, f"version {pool.spec.version} is live at {pool.listener.url}"
                                + (f" ({outcome})" if outcome else ""))
             if not pool.spec.scale.fixed:
-                self.ledger.report("starts", pool.nursery.text)
+                self.ledger.report_change("starts", pool.nursery.manner)
             if former is not None and former is not pool.listener:
                 former.close()
             if before is not None and before.complete and before.listener is pool.listener:

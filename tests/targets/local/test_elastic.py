@@ -190,12 +190,22 @@ def test_workers_come_with_the_calls_and_go_after_them(local, until):
     assert ask(url)["version"] == "busy"
 
 
-def test_what_runs_threads_is_not_copied(local, until):
+def test_what_cannot_be_copied_is_said_once(local, until):
     make_bundle(local.folder / "bundles", "threaded", source=THREADED + BUSY)
     url = deploy_asleep(local, until, "threaded")
-    assert events(local, "starts") == ["workers start as processes of their own: it runs 1 more thread (python)"]
+    said = events(local, "starts")
+    assert len(said) == 1
+    assert ("Python code (thread `Thread-1 (wait)`) keeps a thread running, which copies would not have: "
+            "start it when a call needs it, or in a cell tagged deploy:setup, which runs in each worker") in said[0]
     assert ask(url, 2)["x"] == 2
     assert "forked" not in events(local, "woken")[0]
+    local.target.stop("tiny")
+    local.target.start("tiny")
+    assert events(local, "starts") == said
+    make_bundle(local.folder / "bundles", "opened", source="BOOK = open(__file__ + '.book', 'w')\n" + BUSY)
+    local.deploy("opened", min=0, max=2)
+    assert "the notebook's code (`BOOK`) keeps " in events(local, "starts")[1]
+    assert "service.py.book open, which copies would share: open it in the function that uses it" in events(local, "starts")[1]
 
 
 @pytest.mark.parametrize(("seeded", "different"), [("", 2), ("random.seed(3)", 1)])
