@@ -91,12 +91,12 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unproven", action="store_true", help="deploy even without a golden call")
     parser.add_argument("--exact", action="store_true",
                         help="serve models as they are: compile none, even where that is proven equal")
-    parser.add_argument("--workers", type=_read_count, metavar="N|auto",
+    parser.add_argument("--workers", type=read_workers, metavar="N|auto",
                         help="processes that serve (default: as before, or 1); auto: as many as the calls need, from 1 "
                              "to what fits this machine")
     parser.add_argument("--min", type=int, metavar="N",
                         help="local: never fewer workers; 0 lets it sleep without calls, and the next call wakes it")
-    parser.add_argument("--max", type=_read_count, metavar="N|auto",
+    parser.add_argument("--max", type=read_workers, metavar="N|auto",
                         help="local: never more workers (default with --min: auto)")
     parser.add_argument("--idle", type=float, metavar="S",
                         help="local: seconds after which a worker that is not needed goes (default: 300)")
@@ -163,7 +163,7 @@ def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -
     return DeployOptions(captured, arguments.target or "local", settings, read_key(arguments.api_key))
 
 
-def _read_count(text: str) -> int | str:
+def read_workers(text: str) -> int | str:
     """Read a number of processes, or `auto`."""
     try:
         return text if text == "auto" else int(text)

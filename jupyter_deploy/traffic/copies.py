@@ -12,13 +12,13 @@ from jupyter_deploy.environment import Environment
 from jupyter_deploy.errors import TargetError
 from jupyter_deploy.registry import find_deployment, find_version, open_registry, registry_path
 from jupyter_deploy.targets.local.options import LocalOptions
-from jupyter_deploy.targets.local.scaling import read_scale
+from jupyter_deploy.targets.local.scaling import Auto, read_scale
 from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.targets.target import Status
 
 
 @contextmanager
-def running_copy(status: Status, *, workers: int | None) -> Iterator[Callable[[], Status]]:
+def running_copy(status: Status, *, workers: int | Auto | None) -> Iterator[Callable[[], Status]]:
     """Run the version that is live once more, with the same limits and as many workers, and take it away in the end.
 
     Gives what tells how it is.

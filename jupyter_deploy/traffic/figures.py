@@ -98,6 +98,18 @@ class First:
 
 
 @dataclass(frozen=True)
+class Other:
+    """What a version answered that is tried beside the one whose golden calls were played."""
+
+    answers: int
+    """With status 200."""
+    wrong: int
+    """Those that are not the answers of the notebook of the live version; it may have been made to differ."""
+    differences: tuple[str, ...] = ()
+    """Some of them."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a rehearsal showed."""
 
@@ -114,17 +126,23 @@ class Outcome:
     """Why requests were lost."""
     differences: tuple[str, ...] = ()
     """Some of the wrong answers."""
+    others: Mapping[str, Other] = field(default_factory=dict)
+    """By version: what a canary answered. None of it counts as wrong."""
     unchecked: int = 0
     """Answers to recorded bodies, of which nobody knows what is right."""
     worker_seconds: float | None = None
     most_workers: int | None = None
     duration: float = 0.0
-    """From the first request's moment to the last answer, in seconds."""
+    """From the first request's moment to the last answer, or to the end of the silence after it, in seconds."""
+    began: float = 0.0
+    """Seconds since 1970."""
     cpu_per_request: float | None = None
     """Seconds of processor time that the workers took for a request; None where it was not measured."""
     memory: int | None = None
     """The most bytes that the workers held."""
     cores: int = 1
+    replaced: str | None = None
+    """The version that was live at the end, where it is another one."""
     copied: bool = False
     """It was a copy that was called."""
     interrupted: bool = False

@@ -19,64 +19,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import orjson
 import uvloop
 
-from jupyter_deploy.proof import compare
+from jupyter_deploy.traffic.connection import Connection, Head
 from jupyter_deploy.traffic.figures import Second, step_of
 from jupyter_deploy.traffic.job import Job, parse_job
+from jupyter_deploy.traffic.judge import Judge
 
-END = b"\r\n\r\n"
 SILENCE = 1.0
 """Seconds without a request, after which the next one is a first one."""
 _TICK = 0.001
 _PAUSE = 0.02
 """Seconds until a connection is tried again that could not be made."""
-_KNOWN = 20_000
-"""Answers that are remembered as right or wrong."""
-_SHOWN = 5
-
-
-class Connection(asyncio.Protocol):
-    """One connection: a request at a time, the answer found by its head, which is the same for a second."""
-
-    __slots__ = ("begun", "buffer", "case", "due", "run", "transport")
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.transport: Any = None
-        self.buffer = b""
-        self.case = -1
-        self.due = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send what waits."""
-        self.transport = transport
-        self.run.welcome(self)
-
-    def data_received(self, data: bytes) -> None:
-        """Take the answer."""
-        if self.buffer:
-            data = self.buffer + data
-        end = data.find(END) + len(END)
-        head = self.run.heads.get(data[:end]) if end >= len(END) else None
-        if head is None:
-            if end < len(END):
-                self.buffer = data
-                return
-            head = self.run.learn(data[:end])
-        status, length, last = head
-        if len(data) < end + length:
-            self.buffer = data
-            return
-        self.buffer = b""
-        if last:
-            self.transport.close()
-        self.run.take(self, status, data[end : end + length], last)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Count what it takes along."""
-        self.run.leave(self, exc)
 
 
 class Run:
@@ -93,16 +47,16 @@ class Run:
         self._under_way = 0
         self._retry_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self.heads: dict[bytes, tuple[str, int, bool]] = {}
-        self._verdicts: dict[tuple[int, bytes], bool] = {}
+        self._heads: dict[bytes, Head] = {}
+        self._judge = Judge(job.cases, job.tolerance)
+        self._others: dict[str, Judge] = {}
+        self._end = job.seconds
         self._begin = time.perf_counter() + 0.05
         self._next, self._next_case = next(self._due, (float("inf"), 0))
         self._sent_at = -SILENCE
         self._first: Connection | None = None
         self._firsts: list[tuple[float, float]] = []
         self._reasons: Counter[str] = Counter()
-        self._differences: list[str] = []
-        self._unchecked = 0
         self._last_answer = 0.0
         self._second = 0
         self._cpu = _processor_time()
@@ -150,7 +104,7 @@ class Run:
 
     async def _connect(self) -> None:
         try:
-            await self._loop.create_connection(lambda: Connection(self), self._job.host, self._job.port)
+            await self._loop.create_connection(lambda: Connection(self, self._heads), self._job.host, self._job.port)
         except OSError as error:
             self._opening -= 1
             now = self._now()
@@ -174,53 +128,32 @@ class Run:
 
     # Receiving.
 
-    def learn(self, head: bytes) -> tuple[str, int, bool]:
-        """Read an answer's head: its status, the length of its body, whether the connection ends."""
-        first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip().lower() for name, _, value in (line.partition(":") for line in lines)}
-        found = (first.split(" ", 2)[1], int(headers.get("content-length", "0")), headers.get("connection") == "close")
-        if len(self.heads) > 1000:
-            self.heads.clear()
-        self.heads[head] = found
-        return found
-
-    def take(self, connection: Connection, status: str, body: bytes, last: bool) -> None:
+    def take(self, connection: Connection, head: Head, body: bytes) -> None:
         """Count an answer, and send the next request."""
         now = self._now()
         case, seconds = connection.case, now - connection.due
         connection.case = -1
         self._under_way -= 1
         self._last_answer = now
-        self._answered[status] += 1
-        if status == "200":
+        self._answered[head.status] += 1
+        if head.status == "200":
             step = step_of(seconds)
             self._latency[step] = self._latency.get(step, 0) + 1
-            right = self._verdicts.get((case, body))
-            if right is None:
-                right = self._judge(case, body)
-            self._wrong += not right
+            if head.version is None or head.version == self._job.version:
+                self._wrong += not self._judge.take(case, body)
+            else:
+                self._judge_other(head.version).take(case, body)
         if connection is self._first:
             self._first = None
             self._firsts.append((connection.due, seconds))
-        if not last:
+        if not head.last:
             self._use(connection, now)
 
-    def _judge(self, number: int, body: bytes) -> bool:
-        case = self._job.cases[number]
-        if not case.checked:
-            self._unchecked += 1
-            return True
-        try:
-            found = list(compare(case.answer, orjson.loads(body), "answer", self._job.tolerance))
-        except ValueError:
-            found = [("answer", "JSON", body[:80].decode("latin-1"))]
-        if found and len(self._differences) < _SHOWN:
-            place, notebook, service = found[0]
-            self._differences.append(f"{case.entry}, {place}: the notebook's {notebook}, the service's {service}")
-        if len(self._verdicts) >= _KNOWN:
-            self._verdicts.clear()
-        self._verdicts[number, body] = not found
-        return not found
+    def _judge_other(self, version: str) -> Judge:
+        """Give the judge of a version that is tried beside the one whose calls are played; it may differ."""
+        if version not in self._others:
+            self._others[version] = Judge(self._job.cases, self._job.tolerance)
+        return self._others[version]
 
     def leave(self, connection: Connection, error: Exception | None) -> None:
         """Count a connection that ended, and the request that it takes along."""
@@ -242,13 +175,14 @@ class Run:
     def stop(self) -> None:
         """Send no more."""
         self.stopped = True
+        self._end = self._now()
         self._due = iter(())
         self._next = float("inf")
 
     @property
     def over(self) -> bool:
-        """Whether every request was answered or lost."""
-        return self._next == float("inf") and not self._under_way
+        """Whether every request was answered or lost, and a silence at the end has passed."""
+        return self._next == float("inf") and not self._under_way and self._now() >= self._end
 
     async def play(self) -> None:
         """Send all, wait for the answers, and give up on those that do not come."""
@@ -259,7 +193,7 @@ class Run:
                 given_up = min(given_up, self._now() + (2.0 if self.stopped else self._job.patience))
             else:
                 given_up = float("inf")
-            if self._now() > given_up:
+            if self._now() > max(given_up, self._end):
                 break
             await asyncio.sleep(_TICK)
         if self._under_way:
@@ -277,9 +211,12 @@ class Run:
 
     def finish(self) -> None:
         """Write the last second and what is known at the end."""
-        self._flush(self._second + 1)
-        _write({"firsts": self._firsts, "reasons": dict(self._reasons), "differences": self._differences,
-                "unchecked": self._unchecked, "duration": self._last_answer, "begin": self._begin})
+        if self._sent or self._answered or self._lost or self._second < self._end or not self._second:
+            self._flush(self._second + 1)
+        unchecked = sum(one.unchecked for one in (self._judge, *self._others.values()))
+        _write({"firsts": self._firsts, "reasons": dict(self._reasons), "differences": self._judge.differences,
+                "others": {version: judge.dump() for version, judge in self._others.items()}, "unchecked": unchecked,
+                "duration": max(self._last_answer, self._end), "begin": self._begin})
 
 
 def _write(value: Any) -> None:

@@ -44,10 +44,17 @@ class Job:
     """The most at a time; one is opened when it is needed."""
     patience: float
     """Seconds for which the last answers are waited for."""
+    version: str = ""
+    """Whose answers the cases have; what another one answers is told apart."""
 
     def dump(self) -> str:
         """Write it as JSON."""
         return json.dumps({**asdict(self), "cases": [case.dump() for case in self.cases]})
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes, with the silence at its end; a log ends with its last request."""
+        return 0.0 if self.shape is None else parse_shape(self.shape).seconds
 
     def due(self) -> Iterator[tuple[float, int]]:
         """Give the moment and the case of each request."""

@@ -35,7 +35,8 @@ class Observer:
         self._name = name
         self._count_workers = count_workers
         self._end = threading.Event()
-        self._began = time.time()
+        self.began = time.time()
+        """Seconds since 1970."""
         self.counts: list[tuple[float, int]] = []
         """Moments by `perf_counter`, and how many workers took requests; after `finish`, seconds of the run."""
         self._look()
@@ -81,7 +82,7 @@ class Observer:
         """Read what the workers took from the deployment's samples, which come once a second."""
         time.sleep(_LAST_SAMPLE)
         with closing(open_registry(registry_path())) as registry:
-            samples: list[Sample] = list_samples(registry, self._name, self._began)
+            samples: list[Sample] = list_samples(registry, self._name, self.began)
         requests = sum(sample.requests for sample in samples)
         cpu = sum(sample.cpu for sample in samples)
         memory = max((sample.memory for sample in samples), default=0)

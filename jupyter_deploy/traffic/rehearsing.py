@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jupyter_deploy.errors import ServiceError
+from jupyter_deploy.errors import DeployError, ServiceError
 from jupyter_deploy.targets.target import Status
-from jupyter_deploy.traffic.figures import First, Outcome, Second, read_second
+from jupyter_deploy.traffic.figures import First, Other, Outcome, Second, read_second
 from jupyter_deploy.traffic.job import Job
 from jupyter_deploy.traffic.observer import Observer
 
@@ -111,14 +112,24 @@ def _conclude(rehearsal: Rehearsal, observer: Observer, lines: list[dict[str, An
     found = tuple(dataclasses.replace(second, workers=observer.most_between(second.number, second.number + 1))
                   for second in map(read_second, seconds))
     firsts = tuple(First(moment, took, observer.workers_at(moment)) for moment, took in end["firsts"])
+    others = {version: Other(one["answers"], one["wrong"], tuple(one["differences"]))
+              for version, one in end["others"].items()}
     cost = observer.measure()
+    live = _find_version(rehearsal)
     return Outcome(
         rehearsal.name, rehearsal.status.version, rehearsal.shape, rehearsal.planned, rehearsal.peak, found,
-        firsts=firsts, reasons=end["reasons"], differences=tuple(end["differences"]), unchecked=end["unchecked"],
-        worker_seconds=observer.worker_seconds(end["duration"]),
+        firsts=firsts, reasons=end["reasons"], differences=tuple(end["differences"]), others=others,
+        unchecked=end["unchecked"], began=observer.began, worker_seconds=observer.worker_seconds(end["duration"]),
         most_workers=max((count for _, count in observer.counts), default=None), duration=end["duration"],
-        cpu_per_request=cost.cpu_per_request, memory=cost.memory, cores=_count_cores(), copied=rehearsal.copied,
-        interrupted=interrupted)
+        cpu_per_request=cost.cpu_per_request, memory=cost.memory, cores=_count_cores(),
+        replaced=live if live != rehearsal.status.version else None, copied=rehearsal.copied, interrupted=interrupted)
+
+
+def _find_version(rehearsal: Rehearsal) -> str:
+    """Tell which version is live now; the one that was, where nobody knows."""
+    with contextlib.suppress(DeployError, OSError, IndexError):
+        return rehearsal.look().version
+    return rehearsal.status.version
 
 
 def _count_cores() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from jupyter_deploy.traffic.charts import draw_line
@@ -12,7 +13,7 @@ _SHARES = (0.5, 0.9, 0.99, 0.999)
 
 def write_report(outcome: Outcome) -> str:
     """Write the report."""
-    figures = [*list_figures(outcome), *(("wrong", text) for text in outcome.differences)]
+    figures = list_figures(outcome)
     return "\n".join([*_head(outcome), "", *_charts(outcome), "", *(f"{name:<12}{text}" for name, text in figures)])
 
 
@@ -25,11 +26,19 @@ def _head(outcome: Outcome) -> Iterator[str]:
 def verdict(outcome: Outcome) -> str:
     """Say in a line what came of it."""
     played = f"{outcome.sent:,} {f'of {outcome.planned:,} ' if outcome.interrupted else ''}requests"
-    fell_short = [f"{count:,} {what}" for what, count in (("lost", outcome.lost), ("wrong", outcome.wrong),
-                                                          ("failed", outcome.failed)) if count]
+    troubles = [f"{_count(count)} {what}"
+                for what, count in (("lost", outcome.lost), ("wrong", outcome.wrong))]
+    if outcome.failed:
+        troubles.append(f"{outcome.failed:,} failed")
+    others = "".join(f"; {other.answers:,} answered by version {version}, {_count(other.wrong)} of them otherwise"
+                     for version, other in outcome.others.items())
     refused = f"; {outcome.rejected:,} were told to come again" if outcome.rejected else ""
     early = "; ended early" if outcome.interrupted else ""
-    return f"{played} in {outcome.duration:,.1f} s: {', '.join(fell_short) or 'none lost, none wrong'}{refused}{early}"
+    return f"{played} in {outcome.duration:,.1f} s: {', '.join(troubles)}{refused}{others}{early}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "none"
 
 
 def _charts(outcome: Outcome) -> Iterator[str]:
@@ -41,6 +50,7 @@ def _charts(outcome: Outcome) -> Iterator[str]:
         ("workers", [one.workers for one in seconds], f"{outcome.most_workers or 0}"),
         ("rejected", [float(one.rejected) for one in seconds], f"{max([0, *(one.rejected for one in seconds)]):,}"),
         ("lost", [float(one.lost) for one in seconds], f"{max([0, *(one.lost for one in seconds)]):,}"),
+        ("wrong", [float(one.wrong) for one in seconds], f"{max([0, *(one.wrong for one in seconds)]):,}"),
     ):
         if name in ("requests/s", "p50", "p99", "workers") or any(values):
             yield f"{name:<12}{draw_line(values)}  most {text}"
@@ -56,12 +66,24 @@ def list_figures(outcome: Outcome) -> list[tuple[str, str]]:
     if outcome.unchecked:
         rows.append(("unchecked", f"{outcome.unchecked:,} answers to recorded bodies: nobody knows what is right"))
     rows += [("lost", f"{count:,}: {reason}") for reason, count in outcome.reasons.items()]
+    rows += [("wrong", text) for text in outcome.differences]
+    rows += [("other", text) for text in _others(outcome)]
     rows += [("first", text) for text in _firsts(outcome)]
     if outcome.memory is not None:
         rows.append(("memory", f"{outcome.memory / 1e6:,.0f} MB, all workers together, at most"))
     rows += [("cost", text) for text in _cost(outcome)]
     rows += [("needs", text) for text in _needs(outcome)]
     return rows
+
+
+def _others(outcome: Outcome) -> Iterator[str]:
+    for version, other in outcome.others.items():
+        differ = f"{other.wrong:,} of {other.answers:,} answers of version {version}, which is tried beside it, differ"
+        yield (f"{differ} from the notebook of {outcome.version}: none of them counts as wrong"
+               + "".join(f"; {text}" for text in other.differences[:1]))
+    if outcome.replaced is not None:
+        yield (f"version {outcome.replaced} went live meanwhile: its answers were held against the notebook of "
+               f"{outcome.version}")
 
 
 def _cost(outcome: Outcome) -> Iterator[str]:
@@ -77,6 +99,9 @@ def _needs(outcome: Outcome) -> Iterator[str]:
         yield (f"{outcome.needed:,.2g} cores for the peak of {outcome.peak:,.0f} requests/s, busy 70 % of the time: "
                f"a request took {took} of one. This machine has {outcome.cores}, of which the generator took up to "
                f"{generator:.2g}")
+        if outcome.needed > outcome.cores:
+            yield (f"more than this machine has, so the peak does not fit it: take one of {math.ceil(outcome.needed)} "
+                   "cores, make calls cheaper (--batch answers together what arrives together), or spread the peak")
 
 
 def _answers(outcome: Outcome) -> str:

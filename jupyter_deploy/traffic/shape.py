@@ -18,12 +18,13 @@ from dataclasses import dataclass
 
 from jupyter_deploy.errors import UsageError
 
-_WORDS = re.compile(r"\s*(?:(?P<number>\d[\d_,]*(?:\.\d+)?)(?P<scale>[kM](?![a-zA-Z]))?"
+_WORDS = re.compile(r"\s*(?:(?P<number>\d[\d_,]*(?:\.\d+)?(?:[eE]\d{1,2})?)(?P<scale>[kM](?![a-zA-Z]))?"
                     r"|(?P<word>[a-zA-Z]+)|(?P<sign>[/;]))")
 _RATES = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 _TIMES = {"ms": 0.001, "s": 1.0, "sec": 1.0, "seconds": 1.0, "m": 60.0, "min": 60.0, "minutes": 60.0, "h": 3600.0,
           "hours": 3600.0}
-_EXAMPLE = "for instance '100/min for 1m; 1000000 in 2m', '10/s to 500/s in 30s', '1000 at once; nothing for 1m'"
+_EXAMPLE = ("for instance '100/min for 1m; 1M in 2m' (or 1e6, or 1000000), '10/s to 500/s in 30s', "
+            "'1000 at once; nothing for 1m'")
 
 
 @dataclass(frozen=True)

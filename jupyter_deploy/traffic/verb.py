@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_deploy.errors import UsageError
-from jupyter_deploy.options import read_key
+from jupyter_deploy.errors import TargetError, UsageError
+from jupyter_deploy.options import read_key, read_workers
 
 if TYPE_CHECKING:
     from jupyter_deploy.targets.target import Status
@@ -48,7 +48,8 @@ def add_rehearse(verbs: Any) -> None:
     rehearse.add_argument("--speed", type=float, default=1.0, metavar="X", help="play the log so many times faster")
     rehearse.add_argument("--copy", action="store_true",
                           help="play against a copy of the version on this machine, which is gone afterwards")
-    rehearse.add_argument("--workers", type=int, metavar="N", help="workers of the copy (default: as the endpoint has)")
+    rehearse.add_argument("--workers", type=read_workers, metavar="N|auto",
+                          help="workers of the copy (default: as the endpoint has)")
     rehearse.add_argument("--connections", type=int, default=CONNECTIONS, metavar="N",
                           help=f"the most connections at a time (default: {CONNECTIONS})")
     rehearse.add_argument("--patience", type=float, default=PATIENCE, metavar="S",
@@ -71,8 +72,10 @@ def run_rehearse(arguments: argparse.Namespace) -> int:
 
     _check_use(arguments)
     target = find_target_of(arguments.name, arguments.target)
+    _check_deployed(target.name, arguments.name)
     planned = _plan(arguments, lambda: target.status(arguments.name)[0])
     with _audience(arguments, planned) as rehearsal:
+        _tell_beside(rehearsal.status)
         outcome = rehearse(rehearsal, _show_progress())
     sys.stderr.write("\r\033[K" if sys.stderr.isatty() else "")
     sys.stdout.write(write_report(outcome) + "\n")
@@ -94,6 +97,29 @@ def _check_use(arguments: argparse.Namespace) -> None:
         # What cannot be written is told before anything is played.
         if path is not None and not path.resolve().parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.resolve().parent}")
+
+
+def _check_deployed(target: str, name: str) -> None:
+    """Refuse a name that nothing has (`UsageError`): nothing was lost or wrong, so it is not exit code 1."""
+    from jupyter_deploy.targets.deployments import find_records
+
+    try:
+        find_records(target, name)
+    except TargetError as error:
+        raise UsageError(error.message, advice=error.advice) from error
+
+
+def _tell_beside(status: Status) -> None:
+    """Say what a version that is tried beside the live one means for the figures."""
+    if status.rollout is None:
+        return
+    version = status.rollout["version"]
+    if status.rollout["mode"] == "shadow":
+        text = f"version {version} gets copies of the requests and computes them on the same machine"
+    else:
+        text = (f"version {version} answers {status.rollout['share']:.0%} of the requests (canary); only the answers "
+                f"of {status.version}\n  are held against its notebook, those of {version} are told apart")
+    sys.stderr.write(f"note: {text}\n  → --copy plays against {status.version} alone\n")
 
 
 def _plan(arguments: argparse.Namespace, look: Callable[[], Status]) -> Rehearsal:
@@ -124,7 +150,7 @@ def _plan(arguments: argparse.Namespace, look: Callable[[], Status]) -> Rehearsa
         _check_size(arguments, count, seconds)
         cases, recorded = read_recorded(requests, bundle, manifest, headers)
     job = Job(host, port, cases, arguments.shape, recorded, manifest.tolerance, arguments.connections,
-              arguments.patience)
+              arguments.patience, status.version)
     return Rehearsal(status.name, status, look, job, text, count, peak)
 
 

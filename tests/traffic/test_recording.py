@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -39,20 +40,23 @@ def test_csv(tmp_path):
 @pytest.mark.parametrize(("name", "text", "where", "says"), [
     ("log.jsonl", '{"time": 1}\n{"time"\n', "line 2", "no JSON"),
     ("log.jsonl", '{"time": 1}\n{"entry": "add"}\n', "line 2", "time"),
-    ("log.jsonl", '{"time": "yesterday"}\n', "line 1", "yesterday"),
-    ("log.jsonl", '{"time": 1, "body": "{"}\n', "line 1", "no record"),
-    ("log.jsonl", "[1]\n", "line 1", "no record"),
-    ("log.csv", "time,entry\nx,add\n", "line 2", "no record"),
+    ("log.jsonl", '{"time": "yesterday"}\n', "line 1", "its time 'yesterday' is neither seconds nor ISO 8601(?s:.)*→ such as ..time"),
+    ("log.jsonl", '{"time": NaN}\n', "line 1", "its time 'nan'"),
+    ("log.jsonl", '{"time": 1, "body": "{"}\n', "line 1", "its body is no JSON"),
+    ("log.jsonl", "[1]\n", "line 1", "no record of a request: wanted an object"),
+    ("log.csv", "time,entry\nx,add\n", "line 2", "neither seconds nor ISO 8601(?s:.)*the head time,entry,body"),
+    ("log.csv", "when,entry\n1,add\n", "line 2", "it has no time"),
     ("log.jsonl", "", None, "no request"),
 ])
 def test_what_is_wrong_is_named_with_its_line(tmp_path, name, text, where, says):
     path = tmp_path / name
     path.write_text(text)
-    with pytest.raises(UsageError, match=says) as caught:
+    with pytest.raises(UsageError) as caught:
         read_recording(path)
+    assert re.search(says, str(caught.value))
     assert caught.value.where == where
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match=r"there is no such file \((?s:.)*→ give the path of a log"):
         read_recording(tmp_path / "none.jsonl")

@@ -15,6 +15,7 @@ from jupyter_deploy.traffic.shape import Part, parse_shape
     ("1000000 in 2m", [Part(120.0, 1e6 / 120, 1e6 / 120)]),
     ("1_000,000 in 2 m", [Part(120.0, 1e6 / 120, 1e6 / 120)]),
     ("1M in 2m", [Part(120.0, 1e6 / 120, 1e6 / 120)]),
+    ("1e6 in 2m", [Part(120.0, 1e6 / 120, 1e6 / 120)]),
     ("2k/s for 500ms", [Part(0.5, 2000.0, 2000.0)]),
     ("10/s to 500/s in 30s", [Part(30.0, 10.0, 500.0)]),
     ("1000 at once", [Part(0.0, 0.0, 0.0, 1000)]),
