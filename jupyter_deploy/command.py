@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     start.add_argument("--all", action="store_true", help="all that should be live, after the machine was restarted")
     add_rehearse(verbs)
     back = _add_verb(verbs, "rollback", _rollback, "go back to the version before", as_json=True)
-    back.add_argument("--to", metavar="VERSION", help="the version to go back to")
+    back.add_argument("--to", metavar="VERSION", help="the version to go to, or its number in show")
     _add_verb(verbs, "promote", _promote, "make the version that is tried beside the live one live", as_json=True)
     _add_verb(verbs, "abort", _abort, "take the version away that is tried beside the live one", as_json=True)
     _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it", as_json=True)
@@ -183,7 +183,11 @@ def _rollback(arguments: argparse.Namespace) -> None:
 
 
 def _promote(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.targets.rollout import describe_lacks
+
     deployment = _target(arguments).promote(arguments.name)
+    if deployment.lacks:
+        sys.stderr.write(f"warning: {describe_lacks(deployment.lacks)}\n")
     _tell_outcome(arguments, dataclasses.asdict(deployment),
                   f"{deployment.name} is at version {deployment.version} now, live at {deployment.url}")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from jupyter_deploy.listing import format_logs
 from jupyter_deploy.metrics import Sample
 from jupyter_deploy.packaged import count
 from jupyter_deploy.recipe import Release
-from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
-from jupyter_deploy.rollouts import describe_rollout, read_differences
+from jupyter_deploy.registry import list_samples, open_registry, registry_path
+from jupyter_deploy.rollouts import read_differences
 from jupyter_deploy.runtime.encode import encode
-from jupyter_deploy.runtime.manifest import Entry, Manifest, read_manifest
-from jupyter_deploy.targets.deployments import find_target_of
+from jupyter_deploy.runtime.manifest import BundleDamaged, Entry, Manifest, read_manifest
+from jupyter_deploy.standing import ANSWERS, describe_standing
+from jupyter_deploy.targets.deployments import find_records, find_target_of
+from jupyter_deploy.targets.rollout import describe_lacks
 from jupyter_deploy.targets.target import Status, Target
 from jupyter_deploy.widget import view_live
 
@@ -191,7 +194,8 @@ class Endpoint:
 
     def promote(self) -> Endpoint:
         """Make the version live that is tried beside the live one."""
-        self._target.promote(self.name)
+        if lacks := self._target.promote(self.name).lacks:
+            sys.stderr.write(f"warning: {describe_lacks(lacks)}\n")
         return Endpoint(self.name, target=self._target, api_key=self._api_key)
 
     def abort(self) -> Endpoint:
@@ -208,30 +212,33 @@ class Endpoint:
         self._target.stop(self.name)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{key:<9}{value}" for key, value in self._rows())
+        return _write_lines(self._rows())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Show it in a notebook as a live panel, in a saved one as a table with links, elsewhere as text."""
-        return {"text/plain": repr(self), "text/html": write_table(self._rows()), **view_live(self._target, self.name)}
+        rows = self._rows()
+        live = view_live(self._target, self.name) if self._is_there else {}
+        return {"text/plain": _write_lines(rows), "text/html": write_table(rows), **live}
 
-    def _describe_rollout(self) -> list[tuple[str, str]]:
-        status = self.status
-        return [] if status.rollout is None else describe_rollout(self.name, status.version, status.rollout)
+    @property
+    def _is_there(self) -> bool:
+        return any(record.name == self.name for record in find_records(self._target.name, None))
 
     def _rows(self) -> list[tuple[str, str]]:
-        rows = [("endpoint", self.name), ("url", self.url), ("docs", f"{self.url}/docs")]
-        if self.release is None:
-            status = self.status
-            rows += [("version", status.version), ("state", status.state)]
-        else:
-            proof = self.release.proof
-            rows += [("version", self.release.deployment.version),
-                     ("proof", f"{proof.equal} of {proof.calls} golden calls answered as in the notebook"
-                      if proof.calls else "unproven: no golden call"),
-                     ("live in", f"{self.release.seconds:.2f} s")]
-        if self.release is None or self.release.deployment.beside:
-            rows += self._describe_rollout()
-        return [*rows, ("try", curl_line(self.url, self._manifest(), _bundle_of(self)))]
+        if not self._is_there:
+            return [("endpoint", self.name), ("state", "gone: it was removed")]
+        status = self.status
+        rows = [("endpoint", self.name), ("url", status.url), ("docs", f"{status.url}/docs"),
+                *describe_standing(status, self.release)]
+        bundle = next((Path(one.bundle) for one in status.versions if one.version == status.version), None)
+        with suppress(BundleDamaged):
+            if bundle is not None and status.state in ANSWERS:
+                rows.append(("try", curl_line(status.url, read_manifest(bundle), bundle)))
+        return rows
+
+
+def _write_lines(rows: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{key:<9}{value}" for key, value in rows)
 
 
 def write_table(rows: list[tuple[str, str]]) -> str:
@@ -245,12 +252,6 @@ def write_table(rows: list[tuple[str, str]]) -> str:
             text = f'<code style="white-space: pre-wrap">{text}</code>'
         cells.append(f'<tr><th style="text-align: left">{key}</th><td style="text-align: left">{text}</td></tr>')
     return f"<table>{''.join(cells)}</table>"
-
-
-def _bundle_of(endpoint: Endpoint) -> Path:
-    if endpoint.release is not None:
-        return endpoint.release.packaged.bundle.folder
-    return data_dir() / "bundles" / endpoint.version
 
 
 def curl_line(url: str, manifest: Manifest, bundle: Path) -> str:

@@ -220,7 +220,9 @@ def _do_verb(verb: str, name: Any, target: str | None) -> Metrics | Endpoint | N
     match verb:
         case "stop":
             sys.stdout.write(f"{place.stop(name).name} is stopped; %deploy --start {name} brings it back\n")
-        case "start" | "rollback" | "promote" | "abort":
+        case "promote":
+            return find_endpoint(name, target=target).promote()
+        case "start" | "rollback" | "abort":
             getattr(place, verb)(name)
             return find_endpoint(name, target=target)
         case "logs":

@@ -143,7 +143,8 @@ def _add_rollout_options(parser: argparse.ArgumentParser) -> None:
                         help="it is taken away when more of its answers are errors, beyond the live version's share "
                              "(default: 1%%)")
     parser.add_argument("--max-slowdown", type=float, metavar="RATIO",
-                        help="it is taken away when its p95 is more than so many times the live version's (default: 2)")
+                        help="a canary is taken away when its p95 is more than so many times the live version's "
+                             "(default: 2)")
     parser.add_argument("--max-disagreement", type=_read_share, metavar="SHARE",
                         help="a shadow is taken away when more of its answers differ (default: any may)")
     parser.add_argument("--tolerance", type=float, metavar="X",
@@ -179,6 +180,8 @@ def _read_share(text: str) -> float:
     except ValueError:
         share = -1.0
     if rest or not 0 <= share <= 1:
+        if not sign and 1 < share <= 100:
+            raise argparse.ArgumentTypeError(f"{text!r} is no share: did you mean {text.strip()}%?")
         raise argparse.ArgumentTypeError(f"{text!r} is no share: wanted such as 10% or 0.1")
     return share
 

@@ -19,6 +19,7 @@ from jupyter_deploy.packaged import Packaged, package, put_back_models, stage
 from jupyter_deploy.proof import Proof, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import add_module
+from jupyter_deploy.targets.rollout import describe_lacks
 from jupyter_deploy.targets.target import (
     Candidate,
     Deployment,
@@ -106,6 +107,8 @@ def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, st
     except BaseException:
         rehearsal.discard()
         raise
+    if deployment.lacks:
+        report("warning", describe_lacks(deployment.lacks), 0.0)
     return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage)
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.registry import data_dir
-from jupyter_deploy.targets.rollout import name_rollout, write_seconds, write_share, write_time
+from jupyter_deploy.targets.rollout import (
+    describe_lacks,
+    name_rollout,
+    write_errors,
+    write_seconds,
+    write_share,
+    write_time,
+)
 
 SHOWN = 5
 """Places at which answers differ, that are shown of each table."""
@@ -27,14 +34,17 @@ def describe_rollout(name: str, live: str, rollout: Mapping[str, Any]) -> list[t
         rows.append(("answers", _describe_answers(figures)))
     if figures["returned"]:
         rows.append(("returned", f"{figures['returned']} requests, to the live version: a worker was gone"))
+    if lacks := rollout.get("lacks"):
+        rows.append(("lacks", describe_lacks(lacks)))
     return [*rows, ("decides", _describe_rules(rollout)),
             ("next", f"nbdeploy promote {name}, or nbdeploy abort {name}")]
 
 
 def _describe_version(figures: Mapping[str, Any]) -> str:
-    bad = figures["errors"] + figures["refused"]
-    return (f"{figures['requests']} answered, {bad} errors, p50 {write_seconds(figures['p50'])}, "
-            f"p95 {write_seconds(figures['p95'])}")
+    said = f"{figures['requests']} answered, {write_errors(figures['errors'], figures['refused'])}"
+    if figures["p95"] is None:
+        return said  # none came yet, or it is a shadow
+    return f"{said}, p50 {write_seconds(figures['p50'])}, p95 {write_seconds(figures['p95'])}"
 
 
 def _describe_answers(figures: Mapping[str, Any]) -> str:
@@ -48,7 +58,9 @@ def _describe_answers(figures: Mapping[str, Any]) -> str:
 def _describe_rules(rollout: Mapping[str, Any]) -> str:
     rules, waits = rollout["rules"], rollout["waits_for"]
     after = rules["promote_after"]
-    limits = [f"errors > {write_share(rules['max_error_rate'])} more", f"p95 > {rules['max_slowdown']:g} times"]
+    limits = [f"errors > {write_share(rules['max_error_rate'])} more"]
+    if rollout["mode"] == "canary":
+        limits.append(f"p95 > {rules['max_slowdown']:g} times")
     if rules["max_disagreement"] is not None:
         limits.append(f"answers that differ > {write_share(rules['max_disagreement'])}")
     how = "you promote it" if after is None else (

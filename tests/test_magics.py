@@ -66,6 +66,7 @@ def test_a_canary_is_tried_and_promoted_and_a_shadow_taken_away(notebook: LiveNo
                          "e = %deploy predict --name trial --canary 50%\ne")
     assert "canary (50% of the requests), at http://" in shown
     assert re.search(r"live     [0-9a-f]{12}: 50% of the requests; 0 answered", shown)
+    assert f"version  {notebook.value('e.version')}\nstate    live\nproof    {notebook.value('e.release.deployment.version')}: 1 of 1" in shown
     assert "nbdeploy promote trial, or nbdeploy abort trial" in shown
     assert "canary" in notebook.value("e._repr_mimebundle_()['text/html']")
     assert [post(f"{url}/predict", {"x": 2}) for _ in range(4)] == [3, 200, 3, 200]
@@ -74,8 +75,15 @@ def test_a_canary_is_tried_and_promoted_and_a_shadow_taken_away(notebook: LiveNo
     notebook.run("def predict(x):\n    return x * 100.5", "predict(1)", "e = %deploy predict --name trial --shadow")
     assert post(f"{url}/predict", {"x": 2}) == 200
     wait_for(notebook, "e.differences()", "201.0")
+    wait_for(notebook, "e", "largest difference 1")  # figures are read once a second
     assert "largest difference 1" in nbdeploy("show", "trial").stdout
     assert "state    live" in notebook.run("%deploy --abort trial")
+    shown = notebook.run("e")
+    assert re.search(r"deployed [0-9a-f]{12} was taken away at ..:..:..: by hand \(", shown)
+    assert f"version  {notebook.value('e.version')}\nstate    live" in shown
+    assert "state    stopped" in notebook.run("e.stop(); e")
+    assert "try" not in notebook.run("e")
+    notebook.run("%deploy --start trial")
     with pytest.raises(CellFailed, match="no version is tried beside the live one of trial"):
         notebook.run("%deploy --promote trial")
     rehearsed = notebook.run("import os\nos.environ['NBDEPLOY_DRY_RUN'] = '1'",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ class Rules:
     max_error_rate: float = 0.01
     """The share of its answers that may be errors, beyond the share of the live version's."""
     max_slowdown: float = 2.0
-    """How many times the live version's p95 its own may be."""
+    """How many times the live version's p95 a canary's may be."""
     max_disagreement: float | None = None
     """The share of a shadow's answers that may differ; None: any."""
     tolerance: float = 0.0
@@ -50,7 +50,7 @@ class VersionFigures:
     refused: int = 0
     """Answers with which the caller's arguments were refused: 400, 415, 422."""
     latency: dict[float, int] = field(default_factory=dict)
-    """As in `Sample`."""
+    """As in `Sample`; of a shadow empty, as nothing follows from its times."""
 
     @property
     def error_rate(self) -> float:
@@ -133,7 +133,8 @@ def _judge_errors(rules: Rules, figures: Figures) -> str | None:
     bad = other.errors + other.refused
     if bad < FEW or _bound_below(bad, other.requests) <= allowed:
         return None
-    return (f"{bad} of its {other.requests} answers are errors ({write_share(other.error_rate)}), of the live "
+    what = "errors" if not other.refused else "refusals" if not other.errors else "errors or refusals"
+    return (f"{bad} of its {other.requests} answers are {what} ({write_share(other.error_rate)}), of the live "
             f"version's {write_share(figures.live.error_rate)}; {write_share(rules.max_error_rate)} more are allowed")
 
 
@@ -182,7 +183,7 @@ def _bound_below(count: int, total: int) -> float:
 def describe_outcome(figures: Figures, mode: Mode) -> str:
     """Say in a line what both versions did."""
     other, live = figures.other, figures.live
-    said = [f"{other.requests} requests, {other.errors + other.refused} errors"]
+    said = [f"{other.requests} requests, {write_errors(other.errors, other.refused)}"]
     if (mine := other.quantile(0.95)) is not None and (theirs := live.quantile(0.95)) is not None:
         said.append(f"p95 {write_seconds(mine)}, of the live version {write_seconds(theirs)}")
     if mode == "shadow":
@@ -193,6 +194,16 @@ def describe_outcome(figures: Figures, mode: Mode) -> str:
 def name_rollout(mode: str, share: float) -> str:
     """Say what a version is there for: `canary (10% of the requests)`."""
     return f"canary ({write_share(share)} of the requests)" if mode == "canary" else "shadow (copies of all requests)"
+
+
+def describe_lacks(entries: Sequence[str]) -> str:
+    """Say what callers lose when a version takes over that lacks entries of the live one."""
+    return f"the live version has {', '.join(entries)}, which this one lacks: once it is live, callers get 404 there"
+
+
+def write_errors(errors: int, refused: int) -> str:
+    """Write how many answers were errors, and apart from them how many refused the caller's arguments."""
+    return f"{errors} errors" + (f", {refused} refused" if refused else "")
 
 
 def write_share(share: float) -> str:

@@ -67,6 +67,8 @@ class Deployment:
     """How long it took to make the candidate live."""
     beside: str | None = None
     """What it is while another version is live: `canary (10% of the requests)`; None: it is live itself."""
+    lacks: tuple[str, ...] = ()
+    """Entries of the version that it is tried beside, or was, which it does not have."""
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,9 @@ class Ledger:
         return find_most(spec.scale, manifest, ((proof or {}).get("usage") or {}).get("peak"))
 
     def find_version(self, version: str) -> VersionRecord:
-        """Give a version's row (`TargetError`, with those that there are, when there is none)."""
-        found = find_version(self._registry, self.name, version)
+        """Give the row of a version, or of its number (`TargetError`, with those that there are)."""
+        found = find_version(self._registry, self.name, version) or next(
+            (one for one in list_versions(self._registry, self.name) if str(one.number) == version), None)
         if found is None:
             raise TargetError(f"{self.name} has no version {version}", advice=self._known_versions())
         return found
@@ -124,7 +125,8 @@ class Ledger:
         present = self.read().version
         previous = self.find_version(present).previous
         if previous is None:
-            raise TargetError(f"{self.name} has no version before {present}", advice=self._known_versions())
+            raise TargetError(f"{self.name} has no version before {present}",
+                              advice=f"name one: nbdeploy rollback {self.name} --to V; {self._known_versions()}")
         return previous
 
     def _known_versions(self) -> str:

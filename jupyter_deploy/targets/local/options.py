@@ -66,18 +66,22 @@ class LocalOptions:
         if self.canary is not None and self.shadow:
             raise UsageError("--canary and --shadow are two ways to try a version", advice="choose one of them")
         if self.canary is not None and not 0 < self.canary < 1:
-            raise UsageError(f"wanted a share of the requests, found {self.canary:g}", where="--canary",
+            raise UsageError(f"wanted a share of the requests between 0% and 100%, found {self.canary * 100:g}%",
+                             where="--canary",
                              advice="such as 10%; without --canary, the new version gets them all")
         for name, value in self.rules.items():
             option = f"--{name.replace('_', '-')}"
             if self.mode is None:
-                raise UsageError(f"{option} is a rule for a version that is tried beside the live one", where=option,
+                raise UsageError(f"{option} is a rule for a version that is tried beside the live one",
                                  advice="add --canary 10% or --shadow")
             if value < 0:
                 raise UsageError(f"wanted no negative value, found {value:g}", where=option, advice="see --help")
         if self.canary is not None and self.max_disagreement is not None:
             raise UsageError("--max-disagreement is a rule for a shadow: only there both versions answer",
-                             where="--max-disagreement", advice="use --shadow, or leave it out")
+                             advice="use --shadow, or leave it out")
+        if self.shadow and self.max_slowdown is not None:
+            raise UsageError("--max-slowdown is a rule for a canary: a shadow's copies wait for each other, so its "
+                             "times are not those that callers would see", advice="use --canary, or leave it out")
 
     @property
     def mode(self) -> str | None:

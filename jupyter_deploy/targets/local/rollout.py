@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any
 
 from jupyter_deploy.registry import RolloutRecord
+from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.runtime.metrics import Sample as Reading
 from jupyter_deploy.runtime.metrics import Series, read_folder
 from jupyter_deploy.targets.local.ledger import Ledger
@@ -53,6 +54,8 @@ class Rollout:
         self._figures = Figures(0.0, VersionFigures(), VersionFigures())
         self._before = self._read()
         self._live = ""
+        self.lacks: tuple[str, ...] = ()
+        """Entries of the live version that this one does not have."""
 
     async def begin(self, live: Pool) -> None:
         """Send requests to it."""
@@ -61,6 +64,9 @@ class Rollout:
         if self._asked:
             await asyncio.wait([worker.shadowing for worker in self._asked], timeout=_ANSWER_SECONDS)
         self._live = live.spec.version
+        with contextlib.suppress(BundleDamaged):
+            self.lacks = tuple(entry.name for entry in read_manifest(live.spec.bundle).entries
+                               if entry.name not in self._entries)
         live.tell_route(self._write_route())
 
     def check(self, live: Pool, now: float) -> Decision:
@@ -91,7 +97,7 @@ class Rollout:
         return {
             "version": self.record.version, "mode": self.record.mode, "share": self.record.share,
             "begun": self.record.begun, "workers": len(self.pool.workers), "rules": dataclasses.asdict(self._rules),
-            "figures": self._figures.describe(), "waits_for": list(decision.reasons),
+            "lacks": list(self.lacks), "figures": self._figures.describe(), "waits_for": list(decision.reasons),
         }
 
     def _ask_for_copies(self) -> None:
@@ -132,8 +138,12 @@ class Rollout:
                   for name in ("returned", "agreed", "disagreed", "failed", "dropped")}
         largest = max((one.values[0] for one in grown if one.series.name == "nbdeploy_shadow_difference_max"
                        and _is_about(one.series, self.record.version)), default=0.0)
-        return Figures(self._now - self._begun, count_version(grown, self._live),
-                       count_version(grown, self.record.version), largest=max(largest, self._figures.largest), **counts)
+        other = count_version(grown, self.record.version)
+        if self.record.mode == "shadow":
+            # Copies come in groups and wait for each other: their times are not those that callers would see.
+            other = dataclasses.replace(other, latency={})
+        return Figures(self._now - self._begun, count_version(grown, self._live), other,
+                       largest=max(largest, self._figures.largest), **counts)
 
 
 def _is_about(series: Series, version: str) -> bool:

@@ -32,6 +32,11 @@ class Rollouts:
         """Its workers; empty when there is none."""
         return [self._present.pool] if self._present else []
 
+    @property
+    def lacks(self) -> list[str]:
+        """The live version's entries that it does not have."""
+        return list(self._present.lacks) if self._present else []
+
     def describe(self) -> dict[str, Any] | None:
         """Give what is known of it, as JSON."""
         return self._present.describe() if self._present else None
@@ -51,7 +56,9 @@ class Rollouts:
             if live is None:
                 raise TargetError(f"{ledger.name} is not live, so no version can be tried beside it",
                                   advice=f"nbdeploy start {ledger.name}, or deploy it without --{record.mode}")
-            await self.end(f"version {record.version} is tried instead")
+            former = self._present.record if self._present else None
+            same = former is not None and former.version == record.version
+            await self.end(None if same else f"version {record.version} is tried instead")
             ledger.clear_tables()
             ledger.skip(worker.metrics_file for worker in pool.workers)
             entries = tuple(entry.name for entry in read_manifest(pool.spec.bundle).entries)
@@ -61,7 +68,8 @@ class Rollouts:
             service.staged.discard(pool)
             self._present = rollout
             ledger.write_rollout(record)
-            ledger.report(kind, f"version {record.version} is a {name_rollout(record.mode, record.share)}")
+            before = f", before that a {name_rollout(former.mode, former.share)}" if former and same else ""
+            ledger.report(kind, f"version {record.version} is a {name_rollout(record.mode, record.share)}{before}")
 
     async def promote(self) -> str:
         """Make it live, and give its version (`TargetError` when there is none)."""
@@ -84,9 +92,10 @@ class Rollouts:
                 advice="%deploy --canary 10% or --shadow begins that; nbdeploy rollback goes back a version")
         return self._present
 
-    async def end(self, reason: str, promoted: Pool | None = None) -> None:
+    async def end(self, reason: str | None, promoted: Pool | None = None) -> None:
         """Let the live version have all requests again; what was beside it goes, unless it is promoted.
 
+        Without a reason nothing is told: the same version is tried in another way.
         To be called while `changing` is held.
         """
         rollout, self._present = self._present, None
@@ -98,8 +107,9 @@ class Rollouts:
             service.live.tell_route(NOWHERE)
         rollout.end()
         if rollout.pool is not promoted:
-            service.ledger.report(
-                "aborted", f"version {rollout.record.version} is taken away: {reason} ({rollout.outcome})")
+            if reason is not None:
+                service.ledger.report(
+                    "aborted", f"version {rollout.record.version} is taken away: {reason} ({rollout.outcome})")
             service.begin(service.drain(rollout.pool, 0.0))
 
     def check(self, live: Pool, now: float) -> list[Pool]:

@@ -72,7 +72,7 @@ def check_scale(workers: int | Auto | None, least: int | None, most: int | Auto 
                              advice="--min 0 lets it sleep without callers" if option == "--workers" else
                                     "leave it out for the default")
     if least is not None and most is not None and most != AUTO and least > most:
-        raise UsageError(f"--min {least} is more than --max {most}", where="--min", advice="exchange them")
+        raise UsageError(f"--min {least} is more than --max {most}", advice="exchange them")
     if idle is not None and not idle > 0:
         raise UsageError(f"wanted more than 0 seconds, found {idle:g}", where="--idle",
                          advice=f"leave it out for {IDLE_SECONDS:g} s")

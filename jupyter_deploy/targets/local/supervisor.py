@@ -195,7 +195,8 @@ class Supervisor:
             await staged.service.discard(staged.pool)
             self._forget(staged.service)
             raise
-        return {"url": staged.pool.listener.url, "seconds": time.monotonic() - began}
+        return {"url": staged.pool.listener.url, "lacks": staged.service.rollouts.lacks,
+                "seconds": time.monotonic() - began}
 
     async def _discard(self, request: Message, _owner: object) -> Message:
         staged = self._take_candidate(request)
@@ -232,8 +233,9 @@ class Supervisor:
     async def _promote(self, request: Message, _owner: object) -> Message:
         began = time.monotonic()
         service = self._service(request["name"])
+        lacks = service.rollouts.lacks
         version = await service.rollouts.promote()
-        return {"version": version, "url": service.url, "seconds": time.monotonic() - began}
+        return {"version": version, "lacks": lacks, "url": service.url, "seconds": time.monotonic() - began}
 
     async def _abort(self, request: Message, _owner: object) -> Message:
         return {"version": await self._service(request["name"]).rollouts.abort("by hand")}

@@ -99,7 +99,8 @@ class LocalTarget:
             answer = client.request("apply", candidate=candidate.handle, notebook=plan.notebook, rollout=rollout,
                                     proof=None if proof is None else dict(proof))
         beside = options.mode and name_rollout(options.mode, share)
-        return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"], beside)
+        return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"], beside,
+                          tuple(answer["lacks"]))
 
     def discard(self, candidate: Candidate) -> None:
         """Take the candidate away, if it is not gone or live already."""
@@ -158,7 +159,8 @@ class LocalTarget:
         _records(name)
         with _connect() as client:
             answer = client.request("promote", name=name)
-        return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"])
+        return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"],
+                          lacks=tuple(answer["lacks"]))
 
     def abort(self, name: str) -> Status:
         """Take away the version that is tried beside the live one, which then answers all requests."""

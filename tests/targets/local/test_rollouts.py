@@ -148,6 +148,7 @@ def test_a_shadow_answers_nobody_and_is_compared(local, until):
     found = figures(local)
     assert (found["agreed"], found["disagreed"], found["failed"], found["largest"]) == (31, 10, 0, 0.5)
     assert (found["live"]["requests"], found["other"]["requests"]) == (41, 41)
+    assert (found["live"]["p95"] is None, found["other"]["p95"]) == (False, None)  # copies wait for each other
     rows = list(read_differences("tiny"))
     assert len(rows) == 10
     assert (rows[0]["entry"], rows[0]["path"], rows[0]["live"], rows[0]["other"], rows[0]["input"]) == (
@@ -191,6 +192,8 @@ def test_what_ends_a_canary(local):
     local.deploy("two", canary=0.5)
     assert local.target.rollback("tiny", first.version).version == first.version
     local.deploy("two", shadow=True)
+    local.deploy("two", canary=0.5)
+    assert kinds(local)[-2:] == ["shadow", "canary"]  # the same version, tried in another way, is no loss
     local.deploy("three", canary=0.5)
     assert local.target.status("tiny")[0].rollout["version"] == third.version
     local.target.stop("tiny")
@@ -202,6 +205,19 @@ def test_what_ends_a_canary(local):
     local.target.delete("tiny")
     assert second.version != first.version
     assert not [line for line in processes(local.folder / "bundles") if "serve" in line]
+
+
+def test_a_canary_that_lacks_an_entry_is_told_and_a_number_names_a_version(local):
+    first = local.deploy("one")
+    make_bundle(local.folder / "bundles", "two", source=SERVICE.replace("def wait", "def _wait"))
+    assert local.deploy("two", canary=0.5).lacks == ("wait",)
+    assert "lacks    the live version has wait, which this one lacks" in format_status(local.target.status("tiny")[0])
+    promoted = local.target.promote("tiny")
+    assert promoted.lacks == ("wait",)
+    assert local.target.rollback("tiny").version == first.version
+    with pytest.raises(TargetError, match=r"no version before .*\n.*rollback tiny --to V; its versions are"):
+        local.target.rollback("tiny")
+    assert local.target.rollback("tiny", "2").version == promoted.version
 
 
 def test_a_canary_comes_back_after_the_supervisor_was_killed(local, until):
@@ -238,9 +254,9 @@ def test_what_cannot_be_tried(local):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"canary": 0.5, "shadow": True}, "two ways"), ({"canary": 1.0}, "wanted a share"), ({"canary": 0.0}, "wanted a share"),
+    ({"canary": 0.5, "shadow": True}, "two ways"), ({"canary": 1.0}, "found 100%"), ({"canary": 0.0}, "wanted a share"),
     ({"promote_after": 60.0}, r"--promote-after is a rule.*\n.*--canary 10%"),
-    ({"canary": 0.1, "max_disagreement": 0.1}, "rule for a shadow"), ({"canary": 0.1, "max_slowdown": -1}, "no negative"),
+    ({"canary": 0.1, "max_disagreement": 0.1}, "rule for a shadow"), ({"shadow": True, "max_slowdown": 2}, "rule for a canary"), ({"canary": 0.1, "max_slowdown": -1}, "no negative"),
 ])
 def test_options_that_make_no_sense(options, message):
     with pytest.raises(UsageError, match=message):
