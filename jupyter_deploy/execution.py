@@ -148,7 +148,8 @@ def _add_live(error: ExecutionFailed, result: Path) -> ExecutionFailed:
     if not result.exists():
         return error
     outcome = json.loads(result.read_text(encoding="utf-8"))
-    if not outcome["live"]:
+    if outcome["url"] is None:
         return error
-    return ExecutionFailed(error.message, where=error.where, advice=f"{outcome['name']} went live before that, at "
+    what = "went live" if outcome["live"] else f"got a {outcome['beside']}"
+    return ExecutionFailed(error.message, where=error.where, advice=f"{outcome['name']} {what} before that, at "
                            f"{outcome['url']}" + (f"; {error.advice}" if error.advice else ""))

@@ -9,19 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.rollouts import describe_rollout, format_differences
+from jupyter_deploy.targets.rollout import write_share
 from jupyter_deploy.targets.target import Status, Version
 
 
 def format_statuses(statuses: Iterable[Status]) -> str:
     """Lay out deployments, one a line."""
     rows = [("NAME", "STATE", "VERSION", "WORKERS", "URL", "TARGET"),
-            *((one.name, one.state, one.version, f"{one.workers}/{one.wanted_workers}", one.url, one.target)
+            *((one.name, _describe_state(one), one.version, f"{one.workers}/{one.wanted_workers}", one.url, one.target)
               for one in sorted(statuses, key=lambda status: status.name))]
     if len(rows) == 1:
         return "no endpoints yet; deploy one with %deploy in a notebook or with nbdeploy up"
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _describe_state(status: Status) -> str:
+    """Say how it is, and that a version is tried: `live, canary 10%`."""
+    if status.rollout is None:
+        return status.state
+    mode, share = status.rollout["mode"], status.rollout["share"]
+    return f"{status.state}, {mode}" + (f" {write_share(share)}" if mode == "canary" else "")
 
 
 def format_status(status: Status) -> str:

@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
         unknown = next(iter(message.partition("unrecognized arguments: ")[2].split()), "")
         if near := difflib.get_close_matches(unknown, self._option_string_actions, n=1):
             return f"did you mean {near[0]}?"
-        if unknown and not unknown.startswith("-"):
+        if unknown and not unknown.startswith("-") and "--example" in self._option_string_actions:
             return "put an expression in quotes: --example 'predict(df.head(3))'"
         return f"{self.prog} --help lists the options"
 

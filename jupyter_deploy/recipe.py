@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_deploy.bundle import write_bundle
-from jupyter_deploy.capture.capture import CaptureOptions
+from jupyter_deploy.capture.capture import CaptureOptions, name_after
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.environment.carved import carve
@@ -91,7 +91,7 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
 
     """
     started = time.perf_counter()
-    return go_live(rehearse(kernel, options, report, recorder), metrics or {}, report, started)
+    return go_live(rehearse(kernel, options, report, recorder, to_go_live=True), metrics or {}, report, started)
 
 
 def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, started: float) -> Release:
@@ -112,10 +112,16 @@ def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, st
     return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage)
 
 
-def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None) -> Rehearsal:
+def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None, *,
+             to_go_live: bool = False) -> Rehearsal:
     """Do all that `deploy` does, but going live: capture, package, start in a clean environment and prove.
 
     The caller discards the candidate, or applies it; the target takes it away when this process ends.
+
+    Parameters
+    ----------
+    to_go_live
+        Whether it is to go live then: what the target would refuse at the end is refused at once.
 
     Raises
     ------
@@ -126,12 +132,19 @@ def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: R
 
     """
     target = find_target(options.target)
-    build_options(target, options.settings)  # wrong use shows before anything is done
-    if options.capture.name is not None:
-        check_name(options.capture.name)
+    chosen = build_options(target, _read_settings(options))  # wrong use shows before anything is done
+    name = options.capture.name
+    if name is None and kernel.document is not None:
+        name = name_after(kernel.document.stem)
+    if name is not None:
+        check_name(name)
     target.prepare()
+    if to_go_live and name is not None:
+        target.check(name, chosen)
     packaged = package(kernel, options.capture, report, recorder)
     check_name(packaged.capture.name)
+    if to_go_live:
+        target.check(packaged.capture.name, chosen, packaged.bundle.manifest.version)
     for _ in range(ROUNDS):
         try:
             return _rehearse(target, packaged, options, report)
@@ -215,14 +228,16 @@ def add_missing(packaged: Packaged, missing: ModuleMissing, report: Report) -> P
 def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Plan:
     """Carve the environment and plan the deployment."""
     environment = carve(packaged.requirements, data_dir() / "environments", cache=data_dir() / "cache")
-    settings = {**options.settings}
+    settings = _read_settings(options)
     if packaged.capture.secrets:
         settings["env"] = dict(packaged.capture.secrets)
-    if options.api_key is not None:
-        settings["api_key"] = options.api_key
     notebook = packaged.capture.notebook
     return target.plan(packaged.bundle.folder, name=packaged.capture.name, environment=environment,
                        options=build_options(target, settings), notebook=str(notebook) if notebook else None)
+
+
+def _read_settings(options: DeployOptions) -> dict[str, Any]:
+    return {**options.settings, **({} if options.api_key is None else {"api_key": options.api_key})}
 
 
 def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], *, unsteady: bool) -> Exception:

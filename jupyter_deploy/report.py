@@ -95,7 +95,7 @@ def summarise(release: Release, stages: Sequence[Stage], *, live: bool = True) -
     return {
         "name": deployment.name,
         "version": deployment.version,
-        "live": live,
+        "live": live and deployment.beside is None,
         "url": deployment.url if live else None,
         "target": deployment.target,
         "beside": deployment.beside,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.check.job import read_parameter_sets
 from jupyter_deploy.errors import UsageError
-from jupyter_deploy.execution import execute_and_deploy
+from jupyter_deploy.execution import deploys, execute_and_deploy, load_document
 from jupyter_deploy.gate import parse_gate
 from jupyter_deploy.options import read_deploy_options, read_value
+from jupyter_deploy.recipe import DeployOptions
+from jupyter_deploy.targets.target import build_options, find_target
 from jupyter_deploy.unattended import Run
+
+_ALONE = ("workers", "min", "max", "idle", "port")
+"""Settings that make sense, or none, whatever the notebook's own line says of others."""
 
 
 def bring_up(arguments: argparse.Namespace) -> int:
@@ -22,6 +27,7 @@ def bring_up(arguments: argparse.Namespace) -> int:
     run = Run(arguments.notebook, read_parameters(arguments), arguments.output, arguments.kernel,
               arguments.start_timeout, arguments.cell_timeout)
     options = read_deploy_options(arguments, ())
+    _check_settings(run, arguments.entry, options)
     sys.stderr.write(f"running {arguments.notebook}\n")
     outcome = execute_and_deploy(run, arguments.entry, options, gate=gate)
     if arguments.json:
@@ -31,6 +37,17 @@ def bring_up(arguments: argparse.Namespace) -> int:
             sys.stderr.write(f"warning: {warning}\n")
         sys.stdout.write("\n".join(_tell(outcome)) + "\n")
     return 0 if outcome.get("gate", {"met": True})["met"] else 1
+
+
+def _check_settings(run: Run, entries: Sequence[str], options: DeployOptions) -> None:
+    """Refuse settings that make no sense together before anything runs (raises `UsageError`).
+
+    The notebook's own `%deploy` line may complete the others.
+    """
+    settings = {**options.settings, **({} if options.api_key is None else {"api_key": options.api_key})}
+    if not entries and deploys(load_document(run)):
+        settings = {name: value for name, value in settings.items() if name in _ALONE}
+    build_options(find_target(options.target), settings)
 
 
 def read_parameters(arguments: argparse.Namespace) -> Mapping[str, Any]:

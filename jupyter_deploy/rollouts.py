@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,20 @@ def _describe_rules(rollout: Mapping[str, Any]) -> str:
 
 
 def read_differences(name: str) -> Iterator[dict[str, Any]]:
-    """Give the places at which a shadow's answers differ: `entry`, `path`, `live`, `other`, `input`, the first ones."""
+    """Give the places at which a shadow's answers differ, the first ones.
+
+    Each has `time` (ISO 8601), `entry`, `path` (keys and positions), `live`, `shadow` and `input`.
+    """
     folder = data_dir() / "rollouts" / name
     for file in sorted(folder.glob("*.jsonl")):
         for line in _read_lines(file):
             try:
-                yield json.loads(line)
+                one = json.loads(line)
             except ValueError:
                 continue  # it is being written
+            moment = datetime.fromtimestamp(one["time"], timezone.utc).isoformat(timespec="seconds")
+            yield {"time": moment, "entry": one["entry"], "path": one["path"], "live": one["live"],
+                   "shadow": one["other"], "input": one["input"]}
 
 
 def _read_lines(file: Path) -> list[str]:
@@ -95,6 +102,6 @@ def format_differences(name: str, limit: int = SHOWN) -> list[str]:
             break
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["path"])
         asked = json.dumps(one["input"], ensure_ascii=False)
-        live, other = (json.dumps(one[key], ensure_ascii=False) for key in ("live", "other"))
+        live, other = (json.dumps(one[key], ensure_ascii=False) for key in ("live", "shadow"))
         lines.append(f"{one['entry']}{place}: live {live}, shadow {other}, for {asked[:120]}{'…' * (len(asked) > 120)}")
     return lines

@@ -101,7 +101,7 @@ def test_the_notebooks_own_deploy_line_is_used_once(tmp_path: Path) -> None:
         ((PARAMETERS, ENTRY), (), 1, "no golden call"),
         ((("x = 1", []),), (), 1, "nothing to deploy"),
         ((("x = 1", ["deploy:entri"]),), (), 1, "did you mean deploy:entry"),
-        ((PARAMETERS, ENTRY, CALL), ("--port", "99999"), 1, "from 1 to 65535"),
+        ((PARAMETERS, ENTRY, CALL), ("--port", "99999"), 2, "from 1 to 65535"),
         ((PARAMETERS, ENTRY, CALL), ("--frobnicate",), 2, "frobnicate"),
         ((PARAMETERS, ENTRY, CALL), ("--kernel", "nosuchkernel"), 1, "nosuchkernel"),
         ((("import os\nos._exit(3)", []),), (), 1, "kernel died"),

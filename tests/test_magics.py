@@ -89,6 +89,11 @@ def test_a_canary_is_tried_and_promoted_and_a_shadow_taken_away(notebook: LiveNo
     rehearsed = notebook.run("import os\nos.environ['NBDEPLOY_DRY_RUN'] = '1'",
                              "e = %deploy predict --name fresh --canary 10%\ne", "del os.environ['NBDEPLOY_DRY_RUN']")
     assert "fresh (a dry run: nothing went live)" in rehearsed  # and so needs no live version
+    for options, message in (("--name other --canary 10%", "other has no live version"),
+                             ("--name trial --shadow --port 9", "--host and --port cannot change"),
+                             ("--name trial --shadow --api-key k", "one API key")):
+        with pytest.raises(CellFailed, match=message):  # nothing of it is captured first
+            notebook.run(f"%deploy no_such_function {options}")
     with pytest.raises(CellFailed, match="the target docker tries no version beside"):
         notebook.run("%deploy predict --name trial --target docker --canary 10%")
 

@@ -36,6 +36,12 @@ def notebook(tmp_path: Path) -> Path:
     return tmp_path / "model.ipynb"
 
 
+def test_settings_that_contradict_each_other_are_refused_before_anything_runs(notebook: Path) -> None:
+    for more in ((), ("--entry", "predict")):
+        refused = nbdeploy("up", str(notebook), *more, "--min", "3", "--max", "1")
+        assert (refused.returncode, refused.stderr) == (2, "nbdeploy: --min 3 is more than --max 1\n  → exchange them\n")
+
+
 def test_a_new_version_goes_live_only_if_it_is_good_enough(notebook: Path) -> None:
     first = nbdeploy("up", str(notebook), "-p", "data=--a.csv", *GATE)
     assert first.returncode == 0, first.stdout + first.stderr

@@ -275,8 +275,12 @@ def _call_form(function: Callable[..., Any]) -> str:
 
 def _default_name(kernel: Kernel, routes: Sequence[Route]) -> str:
     base = kernel.document.stem if kernel.document is not None else routes[0].name
-    slug = re.sub(r"[^a-z0-9]+", "-", base.lower()).strip("-")[:63].strip("-")
-    return slug or "service"
+    return name_after(base)
+
+
+def name_after(text: str) -> str:
+    """Name a service after a notebook or a function."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-") or "service"
 
 
 def _used_names(code: Slice) -> dict[str, set[str]]:

@@ -125,6 +125,9 @@ class Target(Protocol):
     def prepare(self) -> None:
         """Begin in the background what a first `stage` would wait for; called before the notebook is read."""
 
+    def check(self, name: str, options: Any, version: str | None = None) -> None:
+        """Refuse what could not go live (`TargetError`), before it is started; at first its version is not known."""
+
     def stage(self, plan: Plan, report: Report | None = None) -> Candidate:
         """Run the bundle unseen by callers (`ServiceError` when it does not start); `report` hears what takes long."""
 

@@ -35,7 +35,7 @@ class DockerOptions(LocalOptions):
         super().__post_init__()
         if self.mode is not None:
             raise UsageError(f"--{self.mode}: the target docker tries no version beside the live one",
-                             where=f"--{self.mode}", advice="leave out --target docker, or deploy it plainly")
+                             advice="leave out --target docker, or deploy it plainly")
         if self.workers == AUTO or any(one is not None for one in (self.min, self.max, self.idle)):
             raise UsageError("the number of containers is fixed; only the local target changes it by itself",
                              where="--workers", advice="give --workers N, or leave out --target docker")

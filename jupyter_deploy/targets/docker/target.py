@@ -96,6 +96,10 @@ class DockerTarget:
         """Start the supervisor in the background, if none runs: while the notebook is read, that costs nothing."""
         start_ahead()
 
+    def check(self, name: str, options: DockerOptions, version: str | None = None) -> None:  # noqa: ARG002
+        """Refuse what could not go live, before it is made or started."""
+        check_options(name, options, _find(name))
+
     def stage(self, plan: Plan, report: Report = lambda *_: None) -> Candidate:
         """Build the image, prove it, and start its containers unseen by callers."""
         options: DockerOptions = plan.options

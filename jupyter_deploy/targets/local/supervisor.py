@@ -14,6 +14,7 @@ import jupyter_deploy
 from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.leftovers import remove_leftovers
 from jupyter_deploy.registry import Connection, Record, RolloutRecord, find_deployment, list_deployments
+from jupyter_deploy.targets.local.beside import check_beside
 from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.control import PROTOCOL
 from jupyter_deploy.targets.local.forwards import Forwards
@@ -265,17 +266,6 @@ def _write_record(spec: Spec, request: Message) -> RolloutRecord:
 
 def _check_beside(staged: Staged, mode: str) -> None:
     """Refuse what cannot be tried beside a live version; a rehearsal, which nothing comes of, is not asked."""
-    service, spec = staged.service, staged.pool.spec
-    record, plainly = service.ledger.find(), f"deploy it without --{mode}"
-    if record is None or not service.is_live:
-        raise TargetError(f"--{mode}: {spec.name} has no live version beside which another could be tried",
-                          advice=plainly)
-    if record.version == spec.version:
-        raise TargetError(f"--{mode}: version {record.version} is live already; there is nothing to try",
-                          advice="change the function or the model, then deploy again")
-    if staged.pool.listener is not service.listener:
-        raise TargetError(f"--{mode}: both versions answer at {service.url}, so --host and --port cannot change",
-                          advice=f"leave them out, or {plainly}")
-    if record.api_key_digest != spec.api_key_digest:
-        raise TargetError(f"--{mode}: callers reach both versions with one API key, which cannot change",
-                          advice=f"give the key that they have, or {plainly}")
+    service, spec, listener = staged.service, staged.pool.spec, staged.pool.listener
+    check_beside(spec.name, service.ledger.find() if service.is_live else None, mode, version=spec.version,
+                 host=listener.host, port=listener.port, digest=spec.api_key_digest)

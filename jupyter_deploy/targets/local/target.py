@@ -22,6 +22,7 @@ from jupyter_deploy.registry import (
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.deployments import find_records, list_history
+from jupyter_deploy.targets.local.beside import check_beside
 from jupyter_deploy.targets.local.client import Client, connect, start_ahead
 from jupyter_deploy.targets.local.ledger import required_variables
 from jupyter_deploy.targets.local.listeners import FIRST_PORT, LOOPBACK, build_url
@@ -65,6 +66,15 @@ class LocalTarget:
     def prepare(self) -> None:
         """Start the supervisor in the background, if none runs: while the notebook is read, that costs nothing."""
         start_ahead()
+
+    def check(self, name: str, options: LocalOptions, version: str | None = None) -> None:
+        """Refuse what could not go live (`TargetError`), before it is made or started."""
+        if options.mode is not None:
+            live = next((record for record in find_records(self.name, None)
+                         if record.name == name and record.wanted == "live"), None)
+            host = LOOPBACK if options.host == "localhost" else options.host
+            check_beside(name, live, options.mode, version=version, host=host, port=options.port,
+                         digest=options.api_key_digest)
 
     def stage(self, plan: Plan, report: Report | None = None) -> Candidate:  # noqa: ARG002 - nothing takes long
         """Start the workers unseen by callers; they end with this process unless they are applied."""

@@ -38,6 +38,7 @@ def test_a_canary_gets_its_share_to_the_request_and_is_promoted(local):
         assert [answer.json()["x"] for answer in answers] == list(range(200))
         status = local.target.status("tiny")[0]
         assert (status.version, status.rollout["version"]) == (first.version, beside.version)
+        assert "live, canary 10%" in format_status(status)
         assert local.target.promote("tiny").version == beside.version
     assert httpx.post(f"{first.url}/answer", json={"x": 1}).json()["version"] == "two"
     status = local.target.status("tiny")[0]
@@ -151,7 +152,7 @@ def test_a_shadow_answers_nobody_and_is_compared(local, until):
     assert (found["live"]["p95"] is None, found["other"]["p95"]) == (False, None)  # copies wait for each other
     rows = list(read_differences("tiny"))
     assert len(rows) == 10
-    assert (rows[0]["entry"], rows[0]["path"], rows[0]["live"], rows[0]["other"], rows[0]["input"]) == (
+    assert (rows[0]["entry"], rows[0]["path"], rows[0]["live"], rows[0]["shadow"], rows[0]["input"]) == (
         "answer", ["x"], 0, 0.5, {"x": 0})
     (file,) = (data_dir() / "rollouts" / "tiny").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
