@@ -98,8 +98,9 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
                         help="local: never fewer workers; 0 lets it sleep without calls, and the next call wakes it")
     parser.add_argument("--max", type=read_workers, metavar="N|auto",
                         help="local: never more workers (default with --min: auto)")
-    parser.add_argument("--idle", type=float, metavar="S",
-                        help="local: seconds after which a worker that is not needed goes (default: 300)")
+    parser.add_argument("--idle", type=_read_time, metavar="TIME",
+                        help="local: time after which a worker that is not needed goes, such as 90s or 10m "
+                             "(default: 5m)")
     parser.add_argument("--port", type=int, metavar="P",
                         help="the port; by default a free one from 8100 on, remembered")
     parser.add_argument("--host", metavar="H", help="the address to listen on (default: 127.0.0.1); "

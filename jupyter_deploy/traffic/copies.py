@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from jupyter_deploy.environment import Environment
@@ -32,8 +31,11 @@ def running_copy(status: Status, *, workers: int | Auto | None) -> Iterator[Call
                           advice="leave --copy out")
     limits = {key: value for key, value in status.details.get("limits", {}).items() if value is not None}
     known = LocalOptions.__dataclass_fields__
-    scale = asdict(read_scale(record.scale, record.workers)) if workers is None else {"workers": workers}
-    options = LocalOptions(**scale, **{key: value for key, value in limits.items() if key in known})
+    scale = read_scale(record.scale, record.workers)
+    if workers is None and scale.fixed:
+        workers = scale.min
+    said = scale.dump() if workers is None else {"workers": workers}
+    options = LocalOptions(**said, **{key: value for key, value in limits.items() if key in known})
     name = f"{status.name[:40].rstrip('-')}-copy-{os.getpid()}"
     plan = target.plan(Path(found.bundle), name=name, environment=Environment.parse(found.environment), options=options)
     candidate = target.stage(plan)

@@ -63,7 +63,7 @@ def judge(loads: Sequence[Load], threads: int = 1) -> Need:
         waits = f", which waited {wait * 1000:.0f} ms" if wait else ""
         calls = max(progress, sum(load.in_flight for load in loads), sum(load.callers for load in loads))
         return Need(max(len(loads) + len(strained), by_cpu),
-                    f"{len(strained)} of {len(loads)} strained by {calls} calls at a time{waits}; "
+                    f"{len(strained)} of {len(loads)} strained by {calls} call{'s' * (calls != 1)} at a time{waits}; "
                     f"{cpu * 100:.0f} % of a core")
     enough = min(len(loads), max(1, by_cpu, math.ceil(progress / _EACH)))
     return Need(enough, f"{progress} calls in progress, {cpu * 100:.0f} % of a core")

@@ -67,7 +67,7 @@ class Elastic:
         self._demand = Demand(scale.min, most, scale.idle, count_threads(scale))
         self._watch: Watch | None = None
         self._since = time.monotonic()
-        """When it last woke, fell asleep or grew."""
+        """When it last went live, woke, fell asleep or grew."""
         self._growing = False
 
     @property
@@ -75,9 +75,11 @@ class Elastic:
         """Whether it has no workers because nobody calls."""
         return self._watch is not None
 
-    def set_most(self, most: int) -> None:
-        """Change how many workers there may be."""
+    def go_live(self, most: int) -> None:
+        """Begin to count idle time, whatever the workers did before callers came; `most` as for `Pool.accept`."""
         self._demand.most = most
+        self._demand.forget()
+        self._since = time.monotonic()
 
     def strained(self) -> None:
         """A worker has more to do than it can: look now."""

@@ -101,7 +101,7 @@ class Pool:
             When a worker has died.
 
         """
-        self._elastic.set_most(most)
+        self._elastic.go_live(most)
         if not self._started:
             self.listener.listen()
             self._elastic.sleep()
@@ -198,7 +198,7 @@ class Pool:
                 continue
             if silent > HUNG_SECONDS + self.spec.limits.call_seconds or not worker.busy:
                 if not worker.draining:
-                    self._report("worker-hung", f"worker {worker.pid} said nothing for {silent:.1f} s; it is ended")
+                    self._report("worker-hung", f"{self._name(worker)} said nothing for {silent:.1f} s; it is ended")
                 worker.heard = now
                 worker.signal()
 
@@ -210,20 +210,24 @@ class Pool:
             # It answered nobody but the proof.
             worker.metrics_file.unlink(missing_ok=True)
         if self.live and worker.serving and not worker.draining:
-            self._report("worker-died", f"worker {worker.pid} {worker.exit_text}; it is replaced")
+            died = f"{self._name(worker)} {worker.exit_text}"
+            self._report("worker-died", f"{died}; it is replaced")
             quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS
             self._quick_deaths = self._quick_deaths + 1 if quick else 0
-            self.begin(self._replace(worker.exit_text))
+            self.begin(self._replace(died))
+
+    def _name(self, worker: Worker) -> str:
+        return f"worker {worker.pid} of version {self.spec.version}"
 
     def stuck(self, worker: Worker, text: str) -> None:
         """Replace a worker with a call that has not returned; it goes on with its others meanwhile."""
         if self.live and not worker.draining:
-            self._report("worker-stuck", f"worker {worker.pid}: {text}; it is replaced")
+            self._report("worker-stuck", f"{self._name(worker)}: {text}; it is replaced")
             self.begin(worker.drain(STUCK_SECONDS))
             self.begin(self._replace(text))
 
     def _replace_grown(self, worker: Worker, text: str) -> None:
-        self._report("worker-grown", f"worker {worker.pid}: {text}; it is replaced")
+        self._report("worker-grown", f"{self._name(worker)}: {text}; it is replaced")
         quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         self.begin(worker.drain(STUCK_SECONDS))

@@ -63,9 +63,9 @@ def read_scale(raw: Mapping[str, Any], workers: int = 1) -> Scale:
 
 def check_scale(workers: int | Auto | None, least: int | None, most: int | Auto | None, idle: float | None) -> None:
     """Refuse what makes no sense together (raises `UsageError`)."""
-    if workers is not None and (least is not None or most is not None):
+    if workers not in (None, AUTO) and (least is not None or most is not None):
         raise UsageError("a fixed number of workers has no --min and no --max", where="--workers",
-                         advice="give either --workers N, or --min N and --max N")
+                         advice="give either --workers N, or --workers auto with --min N and --max N")
     for option, value, lowest in (("--workers", workers, 1), ("--min", least, 0), ("--max", most, 1)):
         if value is not None and value != AUTO and value < lowest:
             raise UsageError(f"wanted at least {lowest} worker{'s' * (not lowest)}, found {value}", where=option,
@@ -76,18 +76,29 @@ def check_scale(workers: int | Auto | None, least: int | None, most: int | Auto 
     if idle is not None and not idle > 0:
         raise UsageError(f"wanted more than 0 seconds, found {idle:g}", where="--idle",
                          advice=f"leave it out for {IDLE_SECONDS:g} s")
+    # Of a deployment whose number changes, so that it is what was said that fixes it.
+    choose_scale(Scale(0, AUTO), workers, least, most, idle)
 
 
 def choose_scale(known: Scale, workers: int | Auto | None, least: int | None, most: int | Auto | None,
                  idle: float | None) -> Scale:
-    """Give the scale that was asked for; what was not said stays as it is in `known`."""
+    """Give the scale that was asked for; what was not said stays as it is in `known`.
+
+    Raises
+    ------
+    UsageError
+        When an idle time was asked for, and no worker would ever go.
+
+    """
     chosen = known
-    if workers is not None:
-        chosen = Scale(1, AUTO) if workers == AUTO else Scale(workers, workers)
-    elif least is not None or most is not None:
-        most = AUTO if most is None else most
-        least = least if least is not None else 1
-        chosen = Scale(least, most)
+    if workers not in (None, AUTO):
+        chosen = Scale(int(workers), int(workers))
+    elif workers == AUTO or least is not None or most is not None:
+        chosen = Scale(1 if least is None else least, AUTO if most is None else most)
+    if idle is not None and chosen.fixed:
+        raise UsageError(f"no worker ever goes where their number is fixed ({chosen.text})", where="--idle",
+                         advice="add --min 0 to let it sleep without calls, or --workers auto or --max N to let the "
+                                "number follow them")
     return replace(chosen, idle=known.idle if idle is None else idle)
 
 

@@ -133,7 +133,7 @@ def test_processes_that_are_killed_are_replaced(local, until):
     os.kill(worker, signal.SIGKILL)
     second = ask(url)["pid"]
     assert second != worker
-    assert "was ended by SIGKILL" in events(local, "worker-died")[0]
+    assert f"worker {worker} of version {local.target.status('tiny')[0].version} was ended by SIGKILL" in events(local, "worker-died")[0]
     assert "forked" in until(lambda: events(local, "worker-replaced"))[0]
     os.kill(parent, signal.SIGKILL)
     until(lambda: events(local, "parent-died"))
@@ -169,6 +169,17 @@ def test_what_is_done_while_it_sleeps(local, until):
     local.target.start("tiny")
     assert ask(url)["version"] == "one"
     assert local.target.status("tiny")[0].details["scale"] == "0 to 2"
+
+
+def test_idle_time_counts_from_when_it_went_live(local, until):
+    url = local.deploy("one", min=0, max=1, idle=3.0).url
+    local.deploy("two", shadow=True)
+    until(lambda: state(local) == "asleep")
+    began = time.monotonic()
+    local.target.promote("tiny")
+    until(lambda: state(local) == "asleep")
+    assert time.monotonic() - began >= 3
+    assert ask(url)["version"] == "two"
 
 
 def test_workers_come_with_the_calls_and_go_after_them(local, until):

@@ -27,6 +27,8 @@ CHANGING = Manifest("tiny", "3.11", (Entry("answer", "answer", (), {"kind": "any
     (Scale(0, 4, 60.0), {}, Scale(0, 4, 60.0)),
     (Scale(0, 4, 60.0), {"workers": 3}, Scale(3, 3, 60.0)),
     (Scale(), {"workers": "auto"}, Scale(1, AUTO)),
+    (Scale(), {"workers": "auto", "least": 0, "most": 4, "idle": 5.0}, Scale(0, 4, 5.0)),
+    (Scale(2, 2), {"workers": "auto", "most": 4}, Scale(1, 4)),
     (Scale(), {"least": 0}, Scale(0, AUTO)),
     (Scale(), {"most": 4}, Scale(1, 4)),
     (Scale(), {"least": 0, "most": "auto", "idle": 5.0}, Scale(0, AUTO, 5.0)),
@@ -47,10 +49,19 @@ def test_what_was_not_said_stays(known, said, expected):
     ((None, 3, 2, None), "--min 3 is more than --max 2"),
     ((None, 0, 0, None), "at least 1"),
     ((None, 0, None, 0.0), "more than 0 seconds"),
+    ((1, None, None, 5.0), r"number is fixed \(1\)"),
+    ((None, 2, 2, 5.0), r"number is fixed \(2\)"),
+    ((None, None, 1, 5.0), r"number is fixed \(1\)"),
 ])
 def test_what_makes_no_sense_is_refused(said, words):
     with pytest.raises(UsageError, match=words):
         check_scale(*said)
+
+
+def test_an_idle_time_alone_is_for_a_number_that_changes():
+    check_scale(None, None, None, 5.0)
+    with pytest.raises(UsageError, match="no worker ever goes"):
+        choose_scale(Scale(), None, None, None, 5.0)
 
 
 @pytest.mark.parametrize(("scale", "manifest", "peak", "cores", "expected"), [
