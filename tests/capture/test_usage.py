@@ -35,7 +35,7 @@ def test_asking_is_plain(code: str, methods: set[str]) -> None:
     ("other = model", "other = model"),
     ("def f(x, used=model):\n    return used.predict(x)", "model"),
     ("def f(x):\n    return globals()['model'].score(x)", "globals()"),
-    ("def f(x):\n    return model(x)", "model(x)"),
+    ("def f(x):\n    return model(*x)", "model(*x)"),
 ])
 def test_any_other_use_is_told(code: str, shown: str) -> None:
     asks = Piece("g", "function", "def g(x):\n    return model.predict(x)", "g")

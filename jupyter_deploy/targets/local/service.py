@@ -228,14 +228,15 @@ class Service:
             self.ledger.write_stopped()
             await self.rollouts.end("the endpoint was stopped")
             self._recover()
-            self._let_go(self._standby.take())
+            resting = self._standby.take()
             pool, self.live = self.live, None
             if self.listener is not None:
                 # First, so that callers are refused as soon as the last worker has stopped accepting.
                 self.listener.close()
                 self.listener = None
+            # Whoever rests has the socket too: callers would wait for it, and be reset when it goes.
+            await asyncio.gather(*(self.drain(one, 0.0) for one in (pool, resting) if one is not None))
             if pool is not None:
-                await self.drain(pool, 0.0)
                 self.ledger.report("stopped", f"version {pool.spec.version} is off the air")
 
     async def delete(self) -> None:
