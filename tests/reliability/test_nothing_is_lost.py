@@ -135,7 +135,7 @@ LEAKS = textwrap.dedent("""\
     VERSION = "{version}"
     kept = []
     def answer(x: int) -> dict:
-        kept.append(bytearray(os.urandom(4096)) * 16)
+        kept.append(bytearray(os.urandom(4096)) * 2)
         return {{"x": x, "pid": os.getpid()}}
     """)
 

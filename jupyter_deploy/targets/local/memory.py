@@ -20,10 +20,6 @@ class Process(Protocol):
     metrics_file: Path
     draining: bool
 
-    def signal(self) -> None:
-        """End it now."""
-
-
 def read_resident(pid: int) -> int | None:
     """Give the resident bytes of a process; None where the system does not tell."""
     try:
@@ -45,13 +41,12 @@ def _measure(worker: Process) -> int:
 Grown = TypeVar("Grown", bound=Process)
 
 
-def find_grown(workers: Iterable[Grown], limit: int | None) -> Iterator[tuple[Grown, str]]:
-    """Give the workers that are over the limit, with the reason; those far beyond it are ended now."""
+def find_grown(workers: Iterable[Grown], limit: int | None) -> Iterator[tuple[Grown, str, bool]]:
+    """Give the workers over the limit, each with the reason and whether it is too far beyond to be waited for."""
     if limit is None:
         return
     for worker in workers:
         resident = _measure(worker)
-        if resident > limit * MUCH:
-            worker.signal()
-        elif resident > limit and not worker.draining:
-            yield worker, f"it has grown to {resident / 1e6:.0f} MB, and --memory allows {limit / 1e6:.0f} MB"
+        beyond = resident > limit * MUCH
+        if beyond or (resident > limit and not worker.draining):
+            yield worker, f"it has grown to {resident / 1e6:.0f} MB, and --memory allows {limit / 1e6:.0f} MB", beyond

@@ -187,8 +187,8 @@ class Pool:
 
     def check(self, now: float) -> None:
         """Have as many workers as are needed, and end those that hang; they are replaced as those that die are."""
-        for grown, text in find_grown(self.workers, self.spec.limits.memory if self.live else None):
-            self._replace_grown(grown, text)
+        for grown, text, beyond in find_grown(self.workers, self.spec.limits.memory if self.live else None):
+            self._replace_grown(grown, text, beyond=beyond)
         if self.live and not self.apart:
             self._elastic.check(now)
         for worker in self.workers:
@@ -226,7 +226,11 @@ class Pool:
             self.begin(worker.drain(STUCK_SECONDS))
             self.begin(self._replace(text))
 
-    def _replace_grown(self, worker: Worker, text: str) -> None:
+    def _replace_grown(self, worker: Worker, text: str, *, beyond: bool) -> None:
+        if beyond:
+            self._report("worker-grown", f"{self._name(worker)}: {text}; it is ended, with what it was doing")
+            worker.signal()
+            return
         self._report("worker-grown", f"{self._name(worker)}: {text}; it is replaced")
         quick = time.monotonic() - worker.accepted_at < QUICK_SECONDS
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
