@@ -20,6 +20,7 @@ class Process(Protocol):
     metrics_file: Path
     draining: bool
 
+
 def read_resident(pid: int) -> int | None:
     """Give the resident bytes of a process; None where the system does not tell."""
     try:
