@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +85,20 @@ def read_cases(place: Workspace, entry: str) -> list[dict[str, Any]]:
     return cases
 
 
-def wait_answer(server: Server, entry: str, case: dict[str, Any]) -> None:
-    """Wait until the server is up, and see that it answers `case` as the notebook did (raises `RuntimeError`)."""
-    until = time.monotonic() + 60
+def wait_answer(server: Server, entry: str, case: dict[str, Any],
+                why_ended: Callable[[], str | None] = lambda: None) -> None:
+    """Wait until the server is up, and see that it answers `case` as the notebook did (raises `RuntimeError`).
+
+    `why_ended` says why there will be no answer, or None while there may be one.
+    """
+    begun = asked = time.monotonic()
     status, body = 503, b"no answer"
-    while status == 503 and time.monotonic() < until:
-        with suppress(ConnectionError):
+    while status == 503 and time.monotonic() - begun < 60:
+        if time.monotonic() - asked > 1:
+            asked = time.monotonic()
+            if reason := why_ended():
+                raise RuntimeError(f"the server of /{entry} has ended: {reason}")
+        with suppress(ConnectionError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
             connection.request("POST", f"/{entry}", case["body"], {"Content-Type": "application/json"})
             answer = connection.getresponse()

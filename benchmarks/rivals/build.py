@@ -28,8 +28,10 @@ class Context:
         text = (HERE / f"{style}.Dockerfile").read_text(encoding="utf-8")
         (self.folder / "Dockerfile").write_text(text.format(base=self.base, pip=f"/pip/{pip}/pip"), encoding="utf-8")
         begun = time.perf_counter()
-        subprocess.run(["docker", "build", "--quiet", "--network", "none", "--tag", tag, *options, "."],
-                       cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=900)
+        done = subprocess.run(["docker", "build", "--network", "none", "--tag", tag, *options, "."], cwd=self.folder,
+                              check=False, capture_output=True, text=True, timeout=900)
+        if done.returncode:
+            raise RuntimeError(f"the image as {style} lays it out cannot be built:\n{(done.stdout + done.stderr)[-2000:]}")
         return time.perf_counter() - begun
 
     def edit(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.errors import ProofError, RequirementError, ServiceError
-from jupyter_deploy.image import BuildOptions, Image, build_image
-from jupyter_deploy.image.listing import report_steps
+from jupyter_deploy.image import BuildOptions, build_image
+from jupyter_deploy.image.listing import dump_image, report_steps
 from jupyter_deploy.magics import BUILD
 from jupyter_deploy.packaged import package, put_back_models
 from jupyter_deploy.recipe import MISSING, ROUNDS, DeployOptions, ModuleMissing, add_missing
@@ -44,12 +43,7 @@ def build_here(kernel: Kernel, options: DeployOptions, report: Report, recorder:
             else:
                 raise
         else:
-            return {**describe(image), "name": packaged.capture.name, "live": False,
+            return {**dump_image(image), "name": packaged.capture.name, "live": False,
                     "warnings": list_warnings(packaged)}
     raise RequirementError(f"the image asked for more packages {ROUNDS} times in a row",
                            advice="import them in a cell of the notebook, so that they are found at once")
-
-
-def describe(image: Image) -> dict[str, Any]:
-    """Give an image as JSON."""
-    return {**dataclasses.asdict(image), "sbom": str(image.sbom), "proof": image.proof.dump()}

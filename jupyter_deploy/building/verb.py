@@ -50,11 +50,10 @@ def _build(arguments: argparse.Namespace) -> None:
 
 
 def _build_bundle(arguments: argparse.Namespace, options: dict[str, Any]) -> dict[str, Any]:
-    from jupyter_deploy.building.kernel import describe
     from jupyter_deploy.image import BuildOptions, build_image
-    from jupyter_deploy.image.listing import format_stage, format_step
+    from jupyter_deploy.image.listing import dump_image, format_stage, format_step
 
-    return describe(build_image(
+    return dump_image(build_image(
         _find_bundle(arguments), options=BuildOptions(**options),
         report=lambda *stage: _tell(format_stage(*stage)), say=lambda step: _tell(format_step(step))))
 

@@ -11,11 +11,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jupyter_deploy.runtime
 from jupyter_deploy.bundle.readme import write_readme
-from jupyter_deploy.capture.capture import Capture
-from jupyter_deploy.capture.golden import GoldenAnswer
 from jupyter_deploy.errors import BundleError
 from jupyter_deploy.hardware import detect_hardware
 from jupyter_deploy.requirements import Requirements, write_lock
@@ -28,6 +27,10 @@ from jupyter_deploy.runtime.manifest import (
     check_files,
     read_manifest,
 )
+
+if TYPE_CHECKING:  # to read a bundle takes nothing of what writes one
+    from jupyter_deploy.capture.capture import Capture
+    from jupyter_deploy.capture.golden import GoldenAnswer
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from jupyter_deploy.capture.capture import Capture
+if TYPE_CHECKING:  # to read a bundle takes nothing of what writes one
+    from jupyter_deploy.capture.capture import Capture
 
 
 def write_readme(capture: Capture) -> str:

@@ -1,7 +1,7 @@
 """The Dockerfile: a pure function of what is in the bundle, in parts that change ever more often.
 
-The order is base, system libraries, locked packages, their bytecode, runtime, state, slice: an edited cell rebuilds the
-last, small layer only. Each part is an image of its own while nbdeploy builds; together they are one Dockerfile.
+The order is base, system libraries, locked packages, bytecode, runtime, state, slice: an edited cell rebuilds the last,
+small layer only. Each part is an image of its own while nbdeploy builds; together they are one Dockerfile.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ PORT = 8080
 """What SageMaker, KServe, Cloud Run and the Lambda adapter expect; `PORT` in the environment is another."""
 LAMBDA_ADAPTER = "public.ecr.aws/awsguru/aws-lambda-adapter:1.0.0"
 SERVICE = "service-files"
+LAID = "/layers/service"
+"""Where the files of the last layer lie below which they are copied to `/`."""
 _GPU = " NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility"
 """What NVIDIA's runtime asks an image; without it there is no driver in the container on some platforms."""
 SCRIPT, LOCK, WHEELS = "image/layers.py", "image/requirements.lock", "image/wheels"
@@ -34,7 +36,7 @@ class Layout:
 
     base: str
     content: tuple[str, ...]
-    """Folders of the bundle with a layer each, in their order: `runtime`, `state`."""
+    """Folders of the bundle with a layer each, in their order: `runtime`, `state`, `data`, `modules`."""
     service: tuple[str, ...]
     """Files and folders of the last layer; `service.py` is the first."""
     system: tuple[str, ...] = ()
@@ -53,7 +55,8 @@ class Layout:
 
 def dockerfile(layout: Layout) -> str:
     """Write the whole Dockerfile: the same layout, the same text."""
-    return "\n".join([environment_part(layout), content_part(layout), service_part(layout)])
+    return "\n".join([environment_part(layout), content_part(layout), _service_stage(layout),
+                      service_part(layout, "content", f"--from={SERVICE} --chown=0:0 {LAID}/")])
 
 
 def environment_part(layout: Layout) -> str:
@@ -93,8 +96,17 @@ def content_part(layout: Layout, environment: str = "environment") -> str:
     return "\n".join(lines) + "\n"
 
 
-def service_part(layout: Layout, content: str = "content") -> str:
-    """Write the part that changes with the code; `content` is the stage or image before it."""
+def service_part(layout: Layout, content: str, source: str = f"--chown=0:0 {LAID.lstrip('/')}/") -> str:
+    """Write the part that changes with the code; `content` is the stage or image before it.
+
+    Its files lie in the build context as they will lie in the layer, unless `source` says where else: then no program
+    has to run between an edit and the proof.
+    """
+    return "\n".join([f"FROM {content}", f"COPY {source} /", *_labels(layout.labels)]) + "\n"
+
+
+def _service_stage(layout: Layout) -> str:
+    """Write the stage that lays them out so in an exported project."""
     files = [name for name in layout.service if "." in name]
     folders = [name for name in layout.service if "." not in name]
     lines = [
@@ -102,10 +114,6 @@ def service_part(layout: Layout, content: str = "content") -> str:
         f"COPY {SCRIPT} {' '.join(files)} /project/",
         *[f"COPY {name} /project/{name}" for name in folders],
         _run([*_PYTHON, "/project/layers.py", "copy", ",".join(layout.service)]),
-        "",
-        f"FROM {content}",
-        f"COPY --from={SERVICE} --chown=0:0 /layers/service/ /",
-        *_labels(layout.labels),
     ]
     return "\n".join(lines) + "\n"
 

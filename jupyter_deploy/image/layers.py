@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import py_compile
 import re
@@ -28,6 +29,12 @@ EPOCH = 315532800
 """1980, the earliest time that a wheel can hold."""
 TESTS = frozenset({"tests", "test", "testing"})
 """Packages of these names are rarely imported: their bytecode is left out."""
+UNUSED = frozenset({"dist-packages", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "tkinter",
+                    "turtledemo"})
+"""Folders of Python's own library that no service imports."""
+COMPILED = frozenset({"runtime", "modules"})
+"""Folders of the project with modules. `service.py` is small, and compiled when it is loaded: what is edited most often
+is copied, and nothing more."""
 GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_")
 
 
@@ -122,16 +129,25 @@ def compile_folder(folder: Path, compiled: Path, place: Path) -> None:
             py_compile.compile(str(source), str(cached), str(place / source.name), doraise=True, invalidation_mode=mode)
 
 
-def compile_tree(root: Path, compiled: Path) -> None:
-    """Compile the modules below `root`, which stands for `/`, into the same places below `compiled`."""
+def compile_tree(root: Path, compiled: Path, place: Path = Path("/"), left_out: frozenset[str] = TESTS) -> None:
+    """Compile the modules below `root`, which will lie at `place`, into the same places below `compiled`."""
     folders = []
     for folder, inner, _ in os.walk(root):
-        inner[:] = sorted(set(inner) - TESTS)
+        inner[:] = sorted(set(inner) - left_out)
         folders.append(Path(folder).relative_to(root))
     with ProcessPoolExecutor() as pool:
-        jobs = [pool.submit(compile_folder, root / one, compiled / one, Path("/", one)) for one in folders]
+        jobs = [pool.submit(compile_folder, root / one, compiled / one, place / one) for one in folders]
         for job in jobs:
             job.result()
+
+
+def compile_library(library: Path, compiled: Path) -> None:
+    """Compile Python's own modules where the base image, as `python:3.x-slim`, comes without their bytecode.
+
+    Nobody's user could not keep it: every start of a container would compile them anew.
+    """
+    if not Path(importlib.util.cache_from_source(str(library / "os.py"))).exists():
+        compile_tree(library, compiled / library.relative_to("/"), library, TESTS | UNUSED)
 
 
 def normalise(root: Path) -> None:
@@ -152,6 +168,7 @@ def lay_environment() -> None:
         unpack(wheel, site)
     (LAYERS / "bytecode").mkdir()
     compile_tree(LAYERS / "environment", LAYERS / "bytecode")
+    compile_library(Path(os.__file__).resolve().parent, LAYERS / "bytecode")
 
 
 def lay_copies(layer: str, names: list[str]) -> None:
@@ -164,9 +181,10 @@ def lay_copies(layer: str, names: list[str]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, target)
-    for folder, inner, _ in os.walk(service):
-        inner[:] = sorted(name for name in inner if (folder, name) != (str(service), "data"))
-        compile_folder(Path(folder), Path(folder), Path("/", Path(folder).relative_to(LAYERS / layer)))
+    for name in sorted(set(names) & COMPILED):
+        for folder, inner, _ in os.walk(service / name):
+            inner.sort()
+            compile_folder(Path(folder), Path(folder), Path("/", Path(folder).relative_to(LAYERS / layer)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""An image as text for people."""
+"""An image as text for people, and as JSON for programs."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_deploy.image.build import Report
+from jupyter_deploy.image.build import Image, Report
 
 _WIDTH = 110
 _SHORT = 60
@@ -37,6 +38,11 @@ def report_steps(report: Report) -> Callable[[str], None]:
 def format_step(step: str) -> str:
     """Lay out a step of the engine, cut to one line."""
     return f"    {step if len(step) <= _WIDTH else step[: _WIDTH - 1] + '…'}"
+
+
+def dump_image(image: Image) -> dict[str, Any]:
+    """Give an image as JSON."""
+    return {**dataclasses.asdict(image), "sbom": str(image.sbom), "proof": image.proof.dump()}
 
 
 def format_image(image: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.image.context import Content, archive, digest
-from jupyter_deploy.image.dockerfile import content_part, environment_part, service_part
+from jupyter_deploy.image.dockerfile import LAID, content_part, environment_part, service_part
 from jupyter_deploy.image.engine import Engine
 from jupyter_deploy.image.project import Project
 
@@ -42,7 +42,8 @@ class Parts:
 
     def build_service(self, content: str) -> str:
         """Build what changes with the code; gives the image's id, because it has no name before it is proven."""
-        return self._build(service_part(self.project.layout, content), self.project.service)
+        laid = {f"{LAID.lstrip('/')}/service/{path}": source for path, source in self.project.service.items()}
+        return self._build(service_part(self.project.layout, content), laid)
 
     def describe(self, image: str, names: Sequence[str]) -> str:
         """Say how large the last layers of an image are."""

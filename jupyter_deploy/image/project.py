@@ -22,7 +22,8 @@ from jupyter_deploy.image.wheels import Platform, Wheel, gather_wheels
 from jupyter_deploy.requirements import read_lock
 from jupyter_deploy.runtime.manifest import GOLDEN, MANIFEST, Manifest
 
-_FOLDERS = (GOLDEN, "modules", "data")
+_CONTENT = ("runtime", "state", "data", "modules")
+"""Folders of a bundle, those that change ever more often last."""
 _LEFT_OUT = ("README.md", "requirements.lock")
 """For people; what an image has installed stands in its environment's own lock, with hashes."""
 _NUMBERS = (".npy", ".safetensors")
@@ -62,7 +63,7 @@ class Project:
     @property
     def service(self) -> Content:
         """Give the files that change with the code."""
-        return {SCRIPT: _script(), **self._take(self.layout.service), MANIFEST: self.manifest.dump()}
+        return {**self._take(self.layout.service), MANIFEST: self.manifest.dump()}
 
     @property
     def hashes(self) -> Mapping[str, str]:
@@ -78,11 +79,10 @@ def make_project(bundle: Bundle, wheels: Sequence[Wheel], base: str, *, golden: 
                  lambda_adapter: bool = False, system: Sequence[str] = ()) -> Project:
     """Say what goes into which layer."""
     tops = {_top(path) for path in bundle.manifest.files}
-    folders = [name for name in _FOLDERS if name in tops and (golden or name != GOLDEN)]
     layout = Layout(
         base=base,
-        content=("runtime", "state") if "state" in tops else ("runtime",),
-        service=("service.py", MANIFEST, *folders),
+        content=tuple(name for name in _CONTENT if name in tops),
+        service=("service.py", MANIFEST, *([GOLDEN] if golden and GOLDEN in tops else [])),
         system=tuple(system), lambda_adapter=lambda_adapter, gpu=_may_use_gpu(bundle.manifest),
         labels=_make_labels(bundle.manifest, base))
     return Project(bundle, layout, tuple(wheels))

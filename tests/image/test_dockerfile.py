@@ -49,7 +49,7 @@ def test_the_whole_text() -> None:
 
 def test_its_parts_are_built_upon_each_other() -> None:
     assert "FROM env:1 AS content\n" in content_part(LAYOUT, "env:1")
-    assert "\nFROM content:1\n" in service_part(LAYOUT, "content:1")
+    assert service_part(LAYOUT, "content:1").startswith("FROM content:1\nCOPY --chown=0:0 layers/service/ /\nLABEL ")
 
 
 def test_system_libraries_come_before_the_packages() -> None:
@@ -67,7 +67,7 @@ def test_the_lambda_adapter_waits_for_readiness() -> None:
 
 
 def test_a_label_keeps_its_spaces_and_stays_in_a_line() -> None:
-    text = service_part(dataclasses.replace(LAYOUT, labels={"lines": "one\ntwo  three"}))
+    text = service_part(dataclasses.replace(LAYOUT, labels={"lines": "one\ntwo  three"}), "content:1")
     assert 'lines="one two  three"' in text
 
 

@@ -91,3 +91,17 @@ def test_times_and_modes_are_the_same_everywhere(tmp_path: Path) -> None:
     layers.normalise(tmp_path)
     assert [(path.stat().st_mtime, path.stat().st_mode & 0o777) for path in (tmp_path / "folder", secret, program)] == [
         (layers.EPOCH, 0o755), (layers.EPOCH, 0o644), (layers.EPOCH, 0o755)]
+
+
+def test_pythons_own_modules_are_compiled_where_the_base_has_them_not(tmp_path: Path) -> None:
+    library = tmp_path / "lib"
+    for name in ("os.py", "json/decoder.py", "idlelib/run.py", "test/test_os.py"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        (library / name).write_text("")
+    layers.compile_library(library, tmp_path / "compiled")
+    compiled = tmp_path / "compiled" / library.relative_to("/")
+    assert {path.relative_to(compiled).parts[0] for path in compiled.rglob("*.pyc")} == {"__pycache__", "json"}
+    (library / "__pycache__").mkdir()
+    (library / "__pycache__" / f"os.{sys.implementation.cache_tag}.pyc").write_bytes(b"")
+    layers.compile_library(library, tmp_path / "again")
+    assert not (tmp_path / "again").exists()

@@ -32,7 +32,7 @@ FILES = {"service.py": "x = 1\n", "README.md": "-d '{\"x\": 41}'\n", "requiremen
 
 def test_an_image_takes_what_it_runs_on_under_the_bundles_version(tmp_path: Path) -> None:
     project = make(tmp_path, FILES)
-    assert sorted(project.service) == [MANIFEST, "golden/one-001.json", "image/layers.py", "service.py"]
+    assert sorted(project.service) == [MANIFEST, "golden/one-001.json", "service.py"]
     inside = parse_manifest(bytes(project.service[MANIFEST]))
     assert inside.version == project.bundle.version
     assert set(inside.files) == {"service.py", "runtime/app.py", "golden/one-001.json"}
@@ -40,7 +40,7 @@ def test_an_image_takes_what_it_runs_on_under_the_bundles_version(tmp_path: Path
 
 def test_without_its_golden_calls_nothing_tells_of_them(tmp_path: Path) -> None:
     project = make(tmp_path, FILES, golden=False)
-    assert sorted(project.service) == [MANIFEST, "image/layers.py", "service.py"]
+    assert sorted(project.service) == [MANIFEST, "service.py"]
     assert b"41" not in bytes(project.service[MANIFEST]).replace(project.bundle.version.encode(), b"")
     assert leave_out(project.bundle.manifest, golden=False).version == project.bundle.version
 
@@ -63,7 +63,7 @@ def test_what_the_proof_is_given_does_not_enter_either(tmp_path: Path) -> None:
 
 def read_schema(project: Project) -> dict[str, object]:
     """Read the label as an engine does."""
-    line = next(line for line in service_part(project.layout).splitlines() if "nbdeploy.schema=" in line)
+    line = next(line for line in service_part(project.layout, "content:1").splitlines() if "nbdeploy.schema=" in line)
     assert len(line.encode()) < 65_535
     quoted = line.partition("=")[2].removesuffix(" \\")
     found: dict[str, object] = json.loads(json.loads(quoted.replace("\\$", "$")))
