@@ -31,7 +31,8 @@ class Context:
         done = subprocess.run(["docker", "build", "--network", "none", "--tag", tag, *options, "."], cwd=self.folder,
                               check=False, capture_output=True, text=True, timeout=900)
         if done.returncode:
-            raise RuntimeError(f"the image as {style} lays it out cannot be built:\n{(done.stdout + done.stderr)[-2000:]}")
+            told = (done.stdout + done.stderr)[-2000:]
+            raise RuntimeError(f"the image as {style} lays it out cannot be built:\n{told}")
         return time.perf_counter() - begun
 
     def edit(self) -> None:
