@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -36,7 +37,14 @@ class NotInstalled(Exception):
 @cache
 def install(name: str) -> Path:
     """Make an environment unless it is there; gives its folder (raises `NotInstalled`)."""
-    folder = FOLDER / name
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as lock:
+        # Two benchmarks may run at once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _install(name, FOLDER / name)
+
+
+def _install(name: str, folder: Path) -> Path:
     done = folder / "installed.json"
     wanted = [f"{one}=={SAME[one]}" if one in SAME else one for one in REQUIRED[name]]
     if done.exists() and json.loads(done.read_text()) == wanted:

@@ -236,25 +236,24 @@ class Worker:
             self._server.shed(float(message["share"]))
         elif message["op"] == "end":
             log(logging.WARNING, "the supervisor is gone")
-            self._stop_listening()
             self._drain(self._options.drain)
 
     async def _accept(self) -> None:
         # A copy of the descriptor: whoever rests may be told to accept again.
         assert self._options.listen_fd is not None
+        if self._draining.done():
+            return
         await self._server.listen(socket.socket(fileno=os.dup(self._options.listen_fd)))
         self.counters.set_ready(ready=True)
         self._send("accepting")
 
-    def _stop_listening(self) -> None:
-        """Let callers be refused, whoever holds the socket: nobody would accept them, and those who wait are lost."""
-        if self._options.listen_fd is not None:
-            with contextlib.suppress(OSError), socket.socket(fileno=self._options.listen_fd) as listener:
-                listener.shutdown(socket.SHUT_RDWR)
-
     def _drain(self, seconds: float) -> None:
-        if not self._draining.done():
-            self._draining.set_result(seconds)
+        if self._draining.done():
+            return
+        self._draining.set_result(seconds)
+        if self._options.listen_fd is not None:
+            # Callers are refused as soon as nobody holds the socket, and this worker may take long to end.
+            os.close(self._options.listen_fd)
 
     async def _tick(self) -> None:
         while True:

@@ -15,6 +15,8 @@ class Books:
         self.sent = 0
         self.outcomes: Counter[str] = Counter()
         self.wrong = 0
+        self.refused = 0
+        """How often nobody listened."""
 
     @property
     def lost(self) -> int:
@@ -29,10 +31,11 @@ class Crowd:
     """Callers in a thread of their own, each with a connection that it keeps, one request after the other.
 
     A caller whose connection ends counts one request as lost and makes a new one; one that cannot connect tries again,
-    as nothing of it was ever taken on.
+    as nothing of it was ever taken on. Without `kept`, each request comes on a connection of its own.
     """
 
-    def __init__(self, url: str, callers: int) -> None:
+    def __init__(self, url: str, callers: int, *, kept: bool = True) -> None:
+        self._kept = kept
         self.books = Books()
         self._address = url.removeprefix("http://").split(":")
         self._callers = callers
@@ -56,13 +59,14 @@ class Crowd:
         while not self._ending:
             try:
                 reader, writer = await asyncio.open_connection(*self._address)
-            except OSError:
+            except ConnectionRefusedError:
+                self.books.refused += 1
                 await asyncio.sleep(0.01)
                 continue
             try:
                 while not self._ending:
                     x += self._callers
-                    if not await self._ask(reader, writer, x):
+                    if not await self._ask(reader, writer, x) or not self._kept:
                         break
             finally:
                 writer.close()

@@ -158,8 +158,9 @@ def test_a_port_that_is_taken_meanwhile_is_waited_for(local, until):
     """All processes are killed, and something else has the port for a while: the service is back when it is free."""
     url = local.deploy("one").url
     port = int(url.rpartition(":")[2])
-    for line in processes(local.folder):
-        os.kill(int(line.split()[0]), signal.SIGKILL)
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # so that none sees another end, and starts it again
+        for line in processes(local.folder):
+            os.kill(int(line.split()[0]), number)
     until(lambda: not processes(local.folder))
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from jupyter_deploy.targets.local.keeping import Keeping
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 OnExit = Callable[[int], None]
@@ -19,9 +21,11 @@ class Children:
     """Waits for every process that ends, and tells whoever watches it.
 
     A worker that a warm parent has forked is that parent's child, and becomes the supervisor's when the parent ends.
+    What must outlive the supervisor is in `keeping`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keeping: Keeping | None = None) -> None:
+        self.keeping = keeping or Keeping()
         self._watched: dict[int, OnExit] = {}
         _adopt_orphans()
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._wait)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,8 +20,10 @@ from jupyter_deploy import __version__
 from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.targets.local.control import LOCK, LOG, PROTOCOL, STARTING, decode, encode, restore_error
+from jupyter_deploy.targets.local.keeper import KEEPER
 
 _START_SECONDS = 15.0
+_LOOK_SECONDS = 0.02
 ANSWER_SECONDS = 4.0
 """How long the supervisor may take to say that it is there, or how its services are; both cost it a millisecond."""
 
@@ -111,14 +114,14 @@ def connect(*, start: bool = True, replace: bool = False) -> Client | None:
 
     """
     data = data_dir()
-    client = _reach(data, replace=replace)
+    client = _reach(data, replace=replace) or _await(data, replace=replace)
     if client is not None or not start:
         return client
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / STARTING).open("w") as lock:
         # Whoever comes second waits here and then finds the supervisor that the first one started.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        client = _reach(data, replace=replace)
+        client = _reach(data, replace=replace) or _await(data, replace=replace)
         if client is None:
             _start(data)
             client = _reach(data, replace=replace)
@@ -148,6 +151,25 @@ def stop_supervisor() -> None:
                 client.request("quit")
             # It holds the lock until it ends.
             fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _await(data: Path, *, replace: bool) -> Client | None:
+    """Reach the supervisor that a keeper starts in place of one that was killed; None when there is no keeper."""
+    end = time.monotonic() + _START_SECONDS
+    client = None
+    while client is None and _has_keeper(data) and time.monotonic() < end:
+        time.sleep(_LOOK_SECONDS)
+        client = _reach(data, replace=replace)
+    return client
+
+
+def _has_keeper(data: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError), (data / KEEPER).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _reach(data: Path, *, replace: bool) -> Client | None:

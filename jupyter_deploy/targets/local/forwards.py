@@ -9,6 +9,7 @@ from jupyter_deploy.errors import TargetError
 from jupyter_deploy.metrics import fold_metrics
 from jupyter_deploy.registry import Record
 from jupyter_deploy.targets.local.forwarding import Forward
+from jupyter_deploy.targets.local.keeping import Keeping
 from jupyter_deploy.targets.local.ledger import Ledger
 from jupyter_deploy.targets.local.listeners import Listener, bind_listener
 from jupyter_deploy.targets.local.scraping import Scraper
@@ -17,8 +18,9 @@ from jupyter_deploy.targets.local.scraping import Scraper
 class Forwarded:
     """One deployment that runs in containers."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, keeping: Keeping) -> None:
         self.ledger = ledger
+        self._keeping = keeping
         self.forward: Forward | None = None
         self.answering = 0
         """How many containers answered when they were last asked."""
@@ -30,7 +32,7 @@ class Forwarded:
         """Send callers to the containers on `ports`; gives the address that they come to."""
         before = self.forward
         if before is None or (before.listener.host, before.listener.port) != (host, port or before.listener.port):
-            self.forward = Forward(bind_listener(host, port, avoid))
+            self.forward = Forward(bind_listener(host, port, avoid, self._keeping))
         assert self.forward is not None
         await self._follow(ports, digest)
         await self.forward.switch(ports)
@@ -84,9 +86,11 @@ class Forwarded:
 class Forwards:
     """All of them, by name."""
 
-    def __init__(self, make_ledger: Callable[[str], Ledger], taken: Callable[[str], set[int]]) -> None:
+    def __init__(self, make_ledger: Callable[[str], Ledger], taken: Callable[[str], set[int]],
+                 keeping: Keeping) -> None:
         self._make_ledger = make_ledger
         self._taken = taken
+        self._keeping = keeping
         self._held: dict[str, Forwarded] = {}
 
     @property
@@ -109,7 +113,7 @@ class Forwards:
             When its port is taken; callers go on being sent where they were.
 
         """
-        held = self._held.get(name) or Forwarded(self._make_ledger(name))
+        held = self._held.get(name) or Forwarded(self._make_ledger(name), self._keeping)
         try:
             listener = await held.switch(host, port, ports, digest, self._taken(name))
         except TargetError:

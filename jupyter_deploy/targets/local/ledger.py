@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,9 @@ def required_variables(registry: Connection, name: str) -> set[str]:
 
 
 class Ledger:
-    """The books of the deployment called `name`."""
+    """The books of the deployment called `name`; workers of a supervisor that was killed go on to count in `used`."""
 
-    def __init__(self, name: str, data: Path, registry: Connection) -> None:
+    def __init__(self, name: str, data: Path, registry: Connection, used: Collection[Path] = ()) -> None:
         self.name = name
         self.metrics = data / "metrics" / name
         """The folder of its workers' metrics files."""
@@ -76,9 +76,9 @@ class Ledger:
         self._logs.mkdir(parents=True, exist_ok=True)
         for path in self.metrics.glob("*.metrics"):
             # Left by workers of a supervisor that ended uncleanly.
-            if path.name != ENDED:
+            if path.name != ENDED and path not in used:
                 fold_metrics(path)
-        self.begin_sampling()
+        self.begin_sampling(used)
 
     def log(self, version: str) -> Path:
         """Where the workers of a version write their log."""
@@ -209,10 +209,10 @@ class Ledger:
         """Remove what earlier versions' answers differed in."""
         shutil.rmtree(self._tables, ignore_errors=True)
 
-    def begin_sampling(self) -> None:
-        """Begin the next sample now, with nothing counted."""
+    def begin_sampling(self, used: Iterable[Path] = ()) -> None:
+        """Begin the next sample now, with nothing counted; `used` are files that have been counted in before."""
         self._sampler = Sampler(time.time(), time.monotonic())
-        self._sampler.skip([self.metrics / ENDED])
+        self._sampler.skip([self.metrics / ENDED, *used])
 
     def skip(self, metrics: Iterable[Path]) -> None:
         """Leave out of the next sample what new workers counted before callers came to them."""

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Collection
 
 from jupyter_deploy.errors import TargetError
+from jupyter_deploy.targets.local.keeping import Keeping
 
 LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8100
@@ -21,9 +22,10 @@ _BACKLOG = 4096
 class Listener:
     """A bound socket; callers are refused until `listen`."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, keeping: Keeping | None = None) -> None:
         self.socket = sock
         self.host, self.port = sock.getsockname()[:2]
+        self._keeping = keeping
 
     @property
     def url(self) -> str:
@@ -37,10 +39,18 @@ class Listener:
         except OSError as error:
             raise TargetError(f"port {self.port} was taken by another program meanwhile: {error.strerror}",
                               advice="deploy again") from error
+        if self._keeping is not None:
+            self._keeping.keep(_name_key(self.host, self.port), self.socket)
 
     def close(self) -> None:
         """Give the port back."""
+        if self._keeping is not None:
+            self._keeping.drop(_name_key(self.host, self.port))
         self.socket.close()
+
+
+def _name_key(host: str, port: int) -> str:
+    return f"port {host} {port}"
 
 
 def build_url(host: str, port: int) -> str:
@@ -60,8 +70,10 @@ def is_loopback(host: str) -> bool:
                           advice="use 127.0.0.1 for this machine only, 0.0.0.0 for every network") from error
 
 
-def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> Listener:
+def bind_listener(host: str, port: int | None, avoid: Collection[int] = (), keeping: Keeping | None = None) -> Listener:
     """Bind `port`, or the first free one from `FIRST_PORT` on that is not in `avoid`.
+
+    A socket with this address that is in keeping, because a supervisor was killed, is taken as it is, with who waits.
 
     Raises
     ------
@@ -70,8 +82,10 @@ def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> L
 
     """
     if port is not None:
+        if keeping is not None and (kept := keeping.take(_name_key(host, port))) and kept.socket:
+            return Listener(kept.socket, keeping)
         try:
-            return Listener(_bind(host, port, reuse=True))
+            return Listener(_bind(host, port, reuse=True), keeping)
         except OSError as error:
             raise TargetError(
                 f"cannot listen on {host}, port {port}: {error.strerror}",
@@ -82,7 +96,7 @@ def bind_listener(host: str, port: int | None, avoid: Collection[int] = ()) -> L
             continue
         try:
             # Without address reuse: with it, two sockets may be bound to one port until the first of them listens.
-            return Listener(_bind(host, candidate, reuse=False))
+            return Listener(_bind(host, candidate, reuse=False), keeping)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise TargetError(f"cannot listen on {host}, port {candidate}: {error.strerror}") from error

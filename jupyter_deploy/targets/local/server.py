@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import fcntl
 import os
 import signal
+import socket
 import sys
 import traceback
-from collections.abc import Sequence
-from pathlib import Path
 
 import jupyter_deploy
 from jupyter_deploy.errors import DeployError
 from jupyter_deploy.registry import open_registry, registry_path
 from jupyter_deploy.targets.local.control import LOCK, control_path, decode, describe_error, encode
+from jupyter_deploy.targets.local.keeper import Kept, Options
+from jupyter_deploy.targets.local.keeping import Keeping
 from jupyter_deploy.targets.local.supervisor import Message, Supervisor
 
 _LINE_LIMIT = 64 << 20
@@ -101,46 +101,53 @@ class Server:
                 return
 
 
-async def _serve(data: Path, runtime: Path, idle_seconds: float, lock: int, ready: int) -> None:
-    registry = open_registry(registry_path(data))
-    supervisor = Supervisor(data, registry, dict(os.environ))
-    server = Server(supervisor, idle_seconds)
+async def _serve(options: Options, lock: int, channel: socket.socket, kept: dict[str, Kept]) -> None:
+    registry = open_registry(registry_path(options.data))
+    keeping = Keeping(channel, kept, options.command)
+    supervisor = Supervisor(options.data, registry, dict(os.environ), keeping)
+    server = Server(supervisor, options.idle)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.end)
-    path = control_path(runtime)
+    path = control_path(options.runtime)
     path.unlink(missing_ok=True)
     before = os.umask(0o177)
     listening = await asyncio.start_unix_server(server.talk, path, limit=_LINE_LIMIT)
     os.umask(before)
-    os.truncate(lock, 0)
-    os.write(lock, encode({"socket": str(path), "pid": os.getpid(), "version": jupyter_deploy.__version__}))
+    told = encode({"socket": str(path), "pid": os.getpid(), "version": jupyter_deploy.__version__})
+    # In one write, over all that was there: whoever reads meanwhile finds the one or the other.
+    os.pwrite(lock, told.ljust(os.fstat(lock).st_size), 0)
     supervisor.restore()
-    os.write(ready, b"ready\n")
-    os.close(ready)
+    if options.ready is not None:
+        os.write(options.ready, b"ready\n")
+        os.close(options.ready)
     await server.watch()
+    keeping.end()
     listening.close()
     path.unlink(missing_ok=True)
     await supervisor.end()
     registry.close()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the supervisor, detached from whoever started it; writes `ready` or why not to descriptor `--ready`."""
-    parser = argparse.ArgumentParser("nbdeploy supervisor")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runtime", type=Path, required=True)
-    parser.add_argument("--ready", type=int, required=True)
-    parser.add_argument("--idle", type=float, default=60.0)
-    options = parser.parse_args(arguments)
-    if os.fork():
-        # The client waits for this process: the supervisor is nobody's child.
-        os._exit(0)
-    os.set_inheritable(options.ready, False)
+def run(options: Options, channel: socket.socket, kept: dict[str, Kept]) -> None:
+    """Run the supervisor until its end; writes `ready`, or why not, to the descriptor `options.ready`.
+
+    Parameters
+    ----------
+    channel
+        The connection to the keeper.
+    kept
+        What a supervisor that was killed had in keeping.
+
+    """
+    if options.ready is not None:
+        os.set_inheritable(options.ready, False)
     # Held until the process ends; one that is just ending is waited for.
     lock = os.open(options.data / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        asyncio.run(_serve(options.data, options.runtime, options.idle, lock, options.ready))
+        asyncio.run(_serve(options, lock, channel, kept))
     except DeployError as error:
+        if options.ready is None:
+            raise
         os.write(options.ready, encode(describe_error(error)))
         sys.exit(1)

@@ -13,6 +13,7 @@ from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
+from jupyter_deploy.targets.local.orphans import Orphans
 from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.rollouts import Rollouts
 from jupyter_deploy.targets.local.scaling import Scale, read_scale
@@ -29,7 +30,7 @@ _REBIND_PAUSE = 0.05
 class Service:
     """One deployment: at most one version is live; any number start, as candidates, or drain."""
 
-    def __init__(self, ledger: Ledger, children: Children) -> None:
+    def __init__(self, ledger: Ledger, children: Children, orphans: Orphans) -> None:
         self.ledger = ledger
         self.listener: Listener | None = None
         self._children = children
@@ -38,7 +39,9 @@ class Service:
         self.staged: set[Pool] = set()
         """Candidates."""
         self._draining: set[Pool] = set()
-        self._variables: Mapping[str, str] = {}
+        kept = children.keeping.take(f"variables {ledger.name}")
+        self._variables: Mapping[str, str] = kept.facts if kept else {}
+        """What its workers find in their environment; on no disk, so that it is gone with all processes."""
         self._reason: str | None = None
         self._refusing: Refusing | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,6 +50,7 @@ class Service:
         self._returning = asyncio.Lock()
         self.rollouts = Rollouts(self)
         self._standby = Standby()
+        self._orphans = orphans
 
     @property
     def pools(self) -> list[Pool]:
@@ -68,7 +72,8 @@ class Service:
 
     def describe(self) -> dict[str, Any]:
         """Give what only the supervisor knows, as JSON."""
-        accepting = self.live.accepting if self.live else 0
+        orphans = self._orphans.pids
+        accepting = self.live.accepting if self.live else len(orphans)
         if accepting:
             state = "live"
         elif self.live and self.live.asleep:
@@ -77,7 +82,7 @@ class Service:
             state = "failed"
         else:
             state = "starting" if self.live or self.staged else "stopped"
-        pids = [worker.pid for worker in self.live.workers] if self.live else []
+        pids = [worker.pid for worker in self.live.workers] if self.live else orphans
         return {"state": state, "workers": accepting, "reason": self._reason, "pids": pids,
                 "wanted": self.live.wanted if self.live else 0,
                 "starts": self.live.nursery.text if self.live and not self.live.spec.scale.fixed else None,
@@ -99,7 +104,7 @@ class Service:
         held = self.listener
         if held is not None and held.host == host and port in {None, held.port}:
             return held
-        listener = bind_listener(host, port, avoid)
+        listener = bind_listener(host, port, avoid, self._children.keeping)
         if held is None:
             self.listener = listener
         return listener
@@ -127,7 +132,8 @@ class Service:
 
     def _forget(self, pool: Pool) -> None:
         self.staged.discard(pool)
-        if pool.listener not in {other.listener for other in self.pools}:
+        serving = self._orphans.pids and pool.listener is self.listener
+        if not serving and pool.listener not in {other.listener for other in self.pools}:
             pool.listener.close()
             if pool.listener is self.listener:
                 self.listener = None
@@ -144,10 +150,11 @@ class Service:
             self._recover()
             before, self.live = self.live, pool
             if before is None:
-                self.ledger.begin_sampling()
+                self.ledger.begin_sampling(self._orphans.metrics_files)
             self.ledger.skip(worker.metrics_file for worker in pool.workers)
             former, self.listener = self.listener, pool.listener
             self._variables = {**self._variables, **pool.spec.variables}
+            self._children.keeping.keep(f"variables {self.ledger.name}", None, **self._variables)
             self.ledger.write_live(pool.spec, pool.listener, release)
             self.ledger.report(kind, f"version {pool.spec.version} is live at {pool.listener.url}"
                                + (f" ({outcome})" if outcome else ""))
@@ -160,6 +167,7 @@ class Service:
                 self._standby.keep(before)
             elif before is not None:
                 self.begin(self.drain(before, GRACE_SECONDS))
+            self.begin(self._orphans.drain(GRACE_SECONDS))
 
     async def bring_back(self, variables: Mapping[str, str], kind: str) -> None:
         """Make the recorded version live again on its port, unless something is live already."""
@@ -167,7 +175,8 @@ class Service:
             before = self.live
             if before is not None and self._reason is None:
                 return
-            pool = await self._stage_recorded(self.ledger.read().version, variables, asleep=kind == "restored")
+            asleep = kind == "restored" and not self._orphans.pids
+            pool = await self._stage_recorded(self.ledger.read().version, variables, asleep=asleep)
             # A deploy may have gone live meanwhile: it is newer.
             await (self.apply(pool, kind) if self.live is before else self.discard(pool))
             await self.rollouts.resume(variables)
@@ -235,7 +244,8 @@ class Service:
                 self.listener.close()
                 self.listener = None
             # Whoever rests has the socket too: callers would wait for it, and be reset when it goes.
-            await asyncio.gather(*(self.drain(one, 0.0) for one in (pool, resting) if one is not None))
+            await asyncio.gather(*(self.drain(one, 0.0) for one in (pool, resting) if one is not None),
+                                 self._orphans.drain(0.0))
             if pool is not None:
                 self.ledger.report("stopped", f"version {pool.spec.version} is off the air")
 
@@ -243,12 +253,13 @@ class Service:
         """Stop the deployment and forget it."""
         await self.stop()
         await asyncio.gather(*(self.discard(pool) for pool in self.staged), *(pool.kill() for pool in self._draining))
+        self._children.keeping.drop(f"variables {self.ledger.name}")
         self.ledger.clear()
 
     async def end(self) -> None:
         """End all processes, as the supervisor ends; the registry goes on to say what should be live."""
         self._recover()
-        await asyncio.gather(*(pool.drain(0.0) for pool in self.pools))
+        await asyncio.gather(*(pool.drain(0.0) for pool in self.pools), self._orphans.drain(0.0))
 
     def check(self, now: float) -> None:
         """Do what is due once a second: find workers that hang, take a sample."""
@@ -258,7 +269,7 @@ class Service:
             beside = self.rollouts.check(self.live, now)
             self._let_go(self._standby.take_overdue(now))
             pools = (self.live, *beside, *self._standby.pools, *self._draining)
-            files = [worker.metrics_file for pool in pools for worker in pool.workers]
+            files = [worker.metrics_file for pool in pools for worker in pool.workers] + self._orphans.metrics_files
             pids = [worker.pid for pool in pools for worker in pool.workers]
             self.ledger.take_sample(files, self.live.accepting, measure_gpus(pids))
 

@@ -18,8 +18,10 @@ from jupyter_deploy.targets.local.beside import check_beside
 from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.control import PROTOCOL
 from jupyter_deploy.targets.local.forwards import Forwards
+from jupyter_deploy.targets.local.keeping import Keeping
 from jupyter_deploy.targets.local.ledger import Ledger, Release
 from jupyter_deploy.targets.local.listeners import LOOPBACK, is_loopback
+from jupyter_deploy.targets.local.orphans import Orphans, find_orphans
 from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.scaling import choose_scale
 from jupyter_deploy.targets.local.service import Service
@@ -48,17 +50,20 @@ class Supervisor:
     ----------
     environ
         Where the environment variables of restored deployments come from.
+    keeping
+        What outlives it, and what outlived the one before.
 
     """
 
-    def __init__(self, data: Path, registry: Connection, environ: Mapping[str, str]) -> None:
+    def __init__(self, data: Path, registry: Connection, environ: Mapping[str, str], keeping: Keeping) -> None:
         self._data = data
         self._registry = registry
-        self._children = Children()
+        self._children = Children(keeping)
+        self._orphans = find_orphans(keeping)
         self._environ = environ
         self._services: dict[str, Service] = {}
         self._candidates: dict[str, Staged] = {}
-        self._forwards = Forwards(lambda name: Ledger(name, data, registry), self._taken_ports)
+        self._forwards = Forwards(lambda name: Ledger(name, data, registry), self._taken_ports, keeping)
         self._tidied = time.monotonic()
         self._swept = -_SWEEP_SECONDS
         self._restoring: list[asyncio.Task[None]] = []
@@ -84,6 +89,15 @@ class Supervisor:
                 self._restoring.append(asyncio.create_task(self._restore(record, slots)))
             elif record.wanted == "live" and "ports" in record.limits:
                 self._restoring.append(asyncio.create_task(self._forwards.restore(record)))
+        self._restoring.append(asyncio.create_task(self._give_back(list(self._restoring))))
+
+    async def _give_back(self, restoring: list[asyncio.Task[None]]) -> None:
+        """Let go what the supervisor before held and nobody has taken."""
+        if restoring:
+            await asyncio.wait(restoring)
+        for key in self._children.keeping.inherited:
+            self._children.keeping.drop(key)
+        await asyncio.gather(*(orphans.drain(0.0) for orphans in self._orphans.values()))
 
     async def _restore(self, record: Record, slots: asyncio.Semaphore) -> None:
         service = self._service(record.name)
@@ -95,7 +109,9 @@ class Supervisor:
 
     def _service(self, name: str) -> Service:
         if name not in self._services:
-            self._services[name] = Service(Ledger(name, self._data, self._registry), self._children)
+            orphans = self._orphans.pop(name, None) or Orphans()
+            ledger = Ledger(name, self._data, self._registry, orphans.metrics_files)
+            self._services[name] = Service(ledger, self._children, orphans)
         return self._services[name]
 
     def check(self) -> None:

@@ -19,6 +19,7 @@ from jupyter_deploy.targets.local.control import decode, encode
 from jupyter_deploy.targets.local.demand import Load, read_load
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import read_tail
+from jupyter_deploy.targets.local.orphans import drop_worker, keep_worker
 from jupyter_deploy.targets.local.spec import Spec
 
 _LAST_WORDS_SECONDS = 0.2
@@ -102,6 +103,7 @@ class Worker(asyncio.Protocol):
     def begin(self, pid: int) -> None:
         """Note that the process is there."""
         self.pid = pid
+        self._keep(accepting=False)
         self._children.watch(pid, self._exited)
         if self.ended.done():
             self.signal()
@@ -109,7 +111,14 @@ class Worker(asyncio.Protocol):
     async def connect(self, channel: socket.socket) -> None:
         """Listen to what it says."""
         self._channel = channel
+        self._keep(accepting=False)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=channel)
+
+    def _keep(self, *, accepting: bool) -> None:
+        """Let the channel outlive this process, so that the worker goes on when it is killed."""
+        if self.pid and self._channel is not None and self._channel.fileno() >= 0:
+            keep_worker(self._children.keeping, self._channel, self.spec, self.pid, self.metrics_file,
+                        accepting=accepting)
 
     def give_up(self, reason: str) -> None:
         """Note that there is no process, and will be none."""
@@ -141,6 +150,7 @@ class Worker(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Nothing more will be said: the end can be told."""
         self._transport = None
+        drop_worker(self._children.keeping, self.metrics_file)
         self._finish()
 
     def data_received(self, data: bytes) -> None:
@@ -161,6 +171,7 @@ class Worker(asyncio.Protocol):
         elif event == "accepting" and not self.accepting.done():
             self.accepted_at = self.heard
             self.serving = True
+            self._keep(accepting=True)
             self.accepting.set_result(None)
         elif event == "shadowing" and not self.shadowing.done():
             self.shadowing.set_result(int(message["port"]))
@@ -192,6 +203,7 @@ class Worker(asyncio.Protocol):
     def rest(self) -> None:
         """Let it accept no more until it is told to again; what it has is answered."""
         self.tell({"op": "rest"})
+        self._keep(accepting=False)
         self.accepting = asyncio.get_running_loop().create_future()
 
     def serve_apart(self) -> None:

@@ -89,15 +89,20 @@ def test_a_supervisor_that_is_killed_is_followed_by_one_that_brings_everything_b
     assert {status.name for status in local.target.status()} == {"a", "b", "c"}
     until(lambda: [status.state for status in local.target.status()] == ["live", "live", "stopped"])
     for name, url in urls.items():
-        assert pid_of(url) != pids[name]
+        until(lambda name=name, url=url: pid_of(url) != pids[name])
     until(lambda: not any(f" {pid} " in line for pid in pids.values() for line in processes(local.folder)))
+
+
+def kill_all(local):
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # so that none sees another end, and starts it again
+        for line in processes(local.folder):
+            os.kill(int(line.split()[0]), number)
 
 
 def test_everything_is_brought_back_after_all_processes_were_killed(local):
     deployment = local.deploy("one", workers=2)
     second = local.deploy("two")
-    for line in processes(local.folder):
-        os.kill(int(line.split()[0]), signal.SIGKILL)
+    kill_all(local)
     (status,) = local.target.start()
     assert (status.state, status.url, status.version) == ("live", deployment.url, second.version)
     assert httpx.post(f"{second.url}/answer", json={"x": 1}).json()["version"] == "two"
@@ -156,7 +161,7 @@ def test_simultaneous_clients_start_one_supervisor(local):
     for thread in threads:
         thread.join()
     assert len(clients) == 8
-    assert len(processes(local.folder)) == 1
+    assert len(processes(local.folder)) == 2  # it and its keeper
     for client in clients:
         client.close()
 
@@ -191,6 +196,10 @@ def test_a_variable_that_was_in_memory_only_is_asked_for_after_an_unclean_stop(l
     make_bundle(local.folder / "bundles", "env", environment=("TINY_SECRET",))
     url = local.deploy("env", env={"TINY_SECRET": "hush"}).url
     os.kill(local.supervisor(), signal.SIGKILL)
+    # The keeper has it in its memory too.
+    until(lambda: [event["kind"] for event in local.target.status()[0].events][-1] == "restored")
+    assert httpx.post(f"{url}/read", json={"x": "TINY_SECRET"}).json() == "hush"
+    kill_all(local)
     local.target.status()
     status = until(lambda: (found := local.target.status()[0]).state == "failed" and found)
     assert "TINY_SECRET" in status.reason
