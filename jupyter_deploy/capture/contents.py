@@ -122,7 +122,7 @@ class Contents:
         values = {name for name, piece in self.pieces.items() if piece.kind in ("state", "constant", "alias")}
         return frozenset(changed & values)
 
-    def slice(self, first: tuple[str, ...]) -> Slice:
+    def slice(self, first: tuple[str, ...], named: Mapping[int, tuple[object, str]]) -> Slice:
         """Give what was collected, the pieces in order; those named in `first` come as early as they can."""
         return Slice(
             order_pieces(self.pieces, first),
@@ -132,4 +132,5 @@ class Contents:
             dict(sorted(self._data.items())),
             tuple(self.findings),
             self._live,
+            named,
         )

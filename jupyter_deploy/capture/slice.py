@@ -76,6 +76,12 @@ class Slice:
     findings: tuple[Finding, ...]
     live: Mapping[str, Any] = field(default_factory=dict)
     """The values of the state as they are in the kernel."""
+    named: Mapping[int, tuple[object, str]] = field(default_factory=dict)
+    """The notebook's functions and classes that values refer to, with their names in the slice, by identity."""
+
+    def name_of(self, target: object) -> str | None:
+        """Give the name under which the slice defines a function or class of the notebook, None for others'."""
+        return self.named[id(target)][1] if id(target) in self.named else None
 
     @property
     def modules(self) -> Mapping[str, str]:

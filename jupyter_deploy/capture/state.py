@@ -55,9 +55,10 @@ class StateValue:
     def modules(self) -> set[str]:
         """Modules that loading the value imports."""
         reader = {"npy": "numpy", "arrow": "pyarrow", "xgboost": "xgboost", "lightgbm": "lightgbm"}.get(self.format)
-        own = {module for module, _ in self.globals if not module.startswith(runtime_state.PACKAGING_SIDE)}
+        looked_up = {module for module, _ in self.globals} | self.bases
+        own = {module for module in looked_up if not module.startswith(runtime_state.PACKAGING_SIDE)}
         frame = {"pandas"} if self.format == "arrow" else set()
-        return own | self.bases | self.needs | frame | ({reader} if reader else set())
+        return own | self.needs | frame | ({reader} if reader else set())
 
 
 def serialise(value: Any, name_of: NameOf) -> StateValue:

@@ -129,7 +129,7 @@ class Walk:
         pieces, imported = dict(self.contents.pieces), self._bindings.imported_modules
         for module, piece in submodule_pieces(pieces, self._kernel.names, imported, self._dotted):
             self.contents.add_import(module, piece)
-        return self.contents.slice(tuple(self._first))
+        return self.contents.slice(tuple(self._first), self._names_of)
 
     def _refill_registries(self) -> None:
         """Let what definitions fill while they are imported begin as the notebook's line made it."""

@@ -46,21 +46,29 @@ class Candidate:
     head: Head
     needs: tuple[str, ...]
     """Modules that it needs where it runs."""
+    estimator: Any
+    """What scores the rows in the original."""
+    before: tuple[Any, ...] = ()
+    """A pipeline's first steps, if they stay as they are."""
+    left: str = ""
+    """Why they stay."""
 
     @property
     def thresholds(self) -> dict[int, Any]:
         """Where answers turn, by feature of what the whole is asked; nothing is known of it behind other steps."""
-        return {} if self.description["steps"] else self.head.thresholds
+        return {} if self.before or self.description["steps"] else self.head.thresholds
 
     @property
     def takes_missing(self) -> bool:
         """Whether it answers rows with NaN, and no step comes before."""
-        return not self.description["steps"] and self.head.score.get("missing", "nothing") != "nothing"
+        first = not self.before and not self.description["steps"]
+        return first and self.head.score.get("missing", "nothing") != "nothing"
 
     @property
     def form(self) -> str:
         """What it is, for people."""
-        return "ONNX Runtime" if "onnxruntime" in self.needs else "NumPy"
+        engine = "ONNX Runtime" if "onnxruntime" in self.needs else "NumPy"
+        return f"{engine} behind {type(self.before[-1]).__name__}" if self.before else engine
 
 
 _MAKERS = {
@@ -76,15 +84,17 @@ def find_candidate(model: Any) -> Candidate:
     """Describe a compiled form of a model (raises `NotCompiled`, with the reason)."""
     transformers, estimator = _take_apart(model)
     head = _make_head(estimator)
-    outer = transformers[0] if transformers else estimator
-    steps = describe_steps(transformers, checks=not head.finite)
+    before, steps, left = _split(transformers, head)
+    behind = transformers[len(before):]
+    outer = behind[0] if behind else estimator
+    asked = outer if before else model
     described: Description = {
         "type": type(model).__name__,
         "kind": "regressor" if head.choose is None else "classifier",
         "owner": type(outer).__name__,
-        "width": int(model.n_features_in_),
-        "names": _names(model),
-        "dtype": None if transformers else head.dtype,
+        "width": int(asked.n_features_in_),
+        "names": _names(asked),
+        "dtype": None if behind else head.dtype,
         "steps": steps,
         "score": head.score,
         "link": head.link,
@@ -94,7 +104,18 @@ def find_candidate(model: Any) -> Candidate:
     else:
         described |= {"choose": head.choose, "decides": head.decides, "classes": head.classes}
     needs = ("numpy", "onnxruntime") if head.score["form"] == "trees" else ("numpy",)
-    return Candidate(described, head, needs)
+    return Candidate(described, head, needs, estimator, tuple(before), left)
+
+
+def _split(transformers: list[Any], head: Head) -> tuple[list[Any], list[Description], str]:
+    """Give the first steps that stay as they are, the description of the others, and why the first ones stay."""
+    left = ""
+    for count in range(len(transformers) + 1):
+        try:
+            return transformers[:count], describe_steps(transformers[count:], checks=not head.finite), left
+        except NotCompiled as error:
+            left = left or str(error)
+    raise AssertionError("no step at all can always be described")
 
 
 def _take_apart(model: Any) -> tuple[list[Any], Any]:

@@ -183,7 +183,7 @@ def find_candidate(model: Any, asked: Sequence[Any]) -> Candidate:
     graph = np.frombuffer(_write(model, example), np.uint8)
     described = {"kind": "module", "type": type(model).__name__, "rank": example.ndim, "steps": [],
                  "score": {"form": "graph", "graph": graph, "missing": "nothing"}}
-    return Candidate(described, Head(described["score"]), ("numpy", "onnxruntime", "torch"))
+    return Candidate(described, Head(described["score"]), ("numpy", "onnxruntime", "torch"), model)
 
 
 def _write(model: Any, example: Any) -> bytes:

@@ -55,8 +55,13 @@ def make_rows(
     return varied.tolist() if isinstance(table, list) else varied
 
 
+def is_table(asked: Any) -> bool:
+    """Whether a question has rows of several columns."""
+    return hasattr(asked, "iloc") or bool(np.ndim(asked) == 2 and np.size(asked))
+
+
 def _first_table(asked: Sequence[Any]) -> Any:
-    return next((one for one in asked if hasattr(one, "iloc") or (np.ndim(one) == 2 and np.size(one))), None)
+    return next(filter(is_table, asked), None)
 
 
 def _join_frames(asked: Sequence[Any], first: Any) -> Any:

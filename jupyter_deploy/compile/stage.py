@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jupyter_deploy.capture.capture import Capture
@@ -13,6 +13,7 @@ from jupyter_deploy.capture.state import StateValue
 from jupyter_deploy.capture.usage import find_use
 from jupyter_deploy.compile.candidate import Candidate, find_candidate
 from jupyter_deploy.compile.errors import NotCompiled
+from jupyter_deploy.compile.partial import try_partial, write_partial
 from jupyter_deploy.compile.rows import make_rows
 from jupyter_deploy.compile.trial import ATOL, MANY, RTOL, Trial, try_out
 from jupyter_deploy.runtime.compiled import build_model
@@ -77,7 +78,7 @@ def compile_models(captured: Capture) -> tuple[Capture, tuple[Outcome, ...]]:
 def _compile_in_time(captured: Capture, name: str, model: Any) -> tuple[Outcome, StateValue | None]:
     """Compile in a thread of its own: what hangs there costs its time-out and nothing else."""
     kind = captured.code.state[name].type
-    done: list[tuple[Candidate, Trial, dict[str, bytes]]] = []
+    done: list[tuple[Candidate, Trial, StateValue]] = []
     reasons: list[str] = []
 
     def run() -> None:
@@ -94,14 +95,13 @@ def _compile_in_time(captured: Capture, name: str, model: Any) -> tuple[Outcome,
     if not done:
         reason = reasons[0] if reasons else f"it was not done after {TIMEOUT:.0f} s"
         return Outcome(name, kind, None, reason), None
-    candidate, trial, files = done[0]
+    candidate, trial, value = done[0]
     tolerance = (0.0, 0.0) if trial.difference == 0 else (RTOL, ATOL)
-    value = StateValue("compiled", kind, files, compiled=Compiled(candidate.form, *tolerance),
-                       needs=frozenset(candidate.needs))
+    value = replace(value, type=kind, compiled=Compiled(candidate.form, *tolerance), needs=frozenset(candidate.needs))
     return Outcome(name, kind, candidate.form, trial=trial), value
 
 
-def _compile(captured: Capture, name: str, model: Any) -> tuple[Candidate, Trial, dict[str, bytes]]:
+def _compile(captured: Capture, name: str, model: Any) -> tuple[Candidate, Trial, StateValue]:
     use = find_use(name, captured.code.pieces)
     if use.other is not None:
         raise NotCompiled(use.other)
@@ -117,10 +117,14 @@ def _compile(captured: Capture, name: str, model: Any) -> tuple[Candidate, Trial
     for module in candidate.needs:
         if importlib.util.find_spec(module) is None:
             raise NotCompiled(f"that takes {module}, which is not installed: pip install '{EXTRA}'")
+    methods = sorted(use.methods)
+    if candidate.before:
+        trial = try_partial(model, candidate, methods, asked)
+        return candidate, trial, write_partial(candidate, captured.code.name_of)
     files = write_description(candidate.description)
     compiled = build_model(parse_description(files))
+    value = StateValue("compiled", "", files)
     if is_torch_module(model):
-        return candidate, modules.try_module(model, compiled, sorted(use.methods), asked), files
+        return candidate, modules.try_module(model, compiled, methods, asked), value
     rows = make_rows(model, asked, candidate.thresholds, missing=candidate.takes_missing)
-    trial = try_out(model, compiled, sorted(use.methods), rows, asked)
-    return candidate, trial, files
+    return candidate, try_out(model, compiled, methods, rows, asked), value

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jupyter_deploy.compile.errors import NotCompiled
+from jupyter_deploy.compile.errors import NotCompiled, NotFaster
 from jupyter_deploy.runtime.compiled.rows import Array
 
 RTOL, ATOL = 1e-4, 1e-5
@@ -53,7 +53,7 @@ def try_out(model: Any, compiled: Any, methods: Sequence[str], rows: Any, asked:
         speeds = [_race(getattr(model, method), getattr(compiled, method), rows) for method in methods]
     alone, together, micros = min(speeds)
     if alone < MARGIN or together < MARGIN:
-        raise NotCompiled(f"its compiled form is not faster by a fifth: {alone:.1f}x for one row, "
+        raise NotFaster(f"its compiled form is not faster by a fifth: {alone:.1f}x for one row, "
                           f"{together:.1f}x for {MANY}")
     return Trial(len(rows), difference, alone, together, micros)
 
@@ -107,13 +107,13 @@ def _describe(answer: Any) -> str:
 
 def _race(model: Method, compiled: Method, rows: Any) -> tuple[float, float, tuple[float, float]]:
     """Measure how many times faster the compiled form is: for one row, for many, and the times for one."""
-    slow, fast = _time_both(model, compiled, rows[:1])
-    many_slow, many_fast = _time_both(model, compiled, rows[:MANY])
+    slow, fast = time_both(model, compiled, rows[:1])
+    many_slow, many_fast = time_both(model, compiled, rows[:MANY])
     return slow / fast, many_slow / many_fast, (slow * 1e6, fast * 1e6)
 
 
-def _time_both(model: Method, compiled: Method, rows: Any) -> tuple[float, float]:
-    """Give the shortest time of each, asked in turn: what else the machine does hits both."""
+def time_both(model: Method, compiled: Method, rows: Any) -> tuple[float, float]:
+    """Give the shortest time of each in seconds, asked in turn: what else the machine does hits both."""
     best = [float("inf"), float("inf")]
     until = perf_counter() + PATIENCE
     number = 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def read_description(path: Path) -> Description:
     return described
 
 
-def parse_description(files: dict[str, bytes]) -> Description:
+def parse_description(files: Mapping[str, Any]) -> Description:
     """Read a description from its files, by suffix."""
     described: Description = resolve(json.loads(files[".json"]), split_buffers(files[".bin"]))
     return described
