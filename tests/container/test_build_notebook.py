@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 from containers import docker, running
@@ -53,7 +54,9 @@ def test_a_notebook_that_has_no_such_entry_says_so(jupyter_folders: Path, tmp_pa
 
 def test_up_tells_each_stage_of_the_build(jupyter_folders: Path, tmp_path: Path, engine: Engine) -> None:
     name = f"told-{os.getpid()}"
-    path = write_notebook(tmp_path / "told.ipynb", *RATED)
+    # Its state is like no other's: the layer with it cannot be there yet.
+    path = write_notebook(tmp_path / "told.ipynb", (f"rates = [float({time.time_ns()} + n) for n in range(1000)]", []),
+                          ("def predict(x: int) -> float:\n    return x * sum(rates)", []), ("predict(20)", []))
     done = nbdeploy("up", str(path), "--entry", "predict", "--target", "docker", "--base", BASE, "--name", name)
     try:
         assert done.returncode == 0, done.stderr
