@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_deploy.hardware.builds import is_runtime
 from jupyter_deploy.hardware.detection import describe_hardware, detect_hardware
 from jupyter_deploy.hardware.libraries import SystemLibrary, name_cuda_package, system_libraries
 from jupyter_deploy.hardware.size import Size, Usage, describe_usage, measure_usage, parse_usage, suggest_size
@@ -20,6 +21,7 @@ __all__ = [
     "describe_hardware",
     "describe_usage",
     "detect_hardware",
+    "is_runtime",
     "measure_usage",
     "name_cuda_package",
     "parse_usage",

@@ -89,10 +89,15 @@ def _find_cuda(distribution: Distribution, installed: dict[str, Distribution]) -
     return None, ""
 
 
+def is_runtime(name: str) -> bool:
+    """Whether a distribution has the libraries of CUDA that every framework loads, or brings them along."""
+    return _RUNTIME.fullmatch(str(canonicalize_name(name))) is not None
+
+
 def _runtime_of(installed: dict[str, Distribution], major: str) -> str | None:
     """Give the version of the CUDA runtime among the packages: frameworks from an index require the one they fit."""
     for name, one in sorted(installed.items()):
-        if _RUNTIME.fullmatch(name):
+        if is_runtime(name):
             version = Version(one.version)
             if major in ("", str(version.major)):
                 return f"{version.major}.{version.minor}"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_deploy.bundle import Bundle, open_bundle
-from jupyter_deploy.errors import ImageError, UsageError
-from jupyter_deploy.image.choice import choose_system
+from jupyter_deploy.errors import ImageError, RequirementError, UsageError
+from jupyter_deploy.image.choice import choose_system, find_lacks
 from jupyter_deploy.image.engine import Engine, connect
 from jupyter_deploy.image.parts import Parts, prune_parts
 from jupyter_deploy.image.project import Project, check_secrets, choose_wheels_for, make_project
 from jupyter_deploy.image.proving import prove_image
 from jupyter_deploy.image.sbom import write_sbom
-from jupyter_deploy.image.wheels import Platform
+from jupyter_deploy.image.wheels import Platform, Wheel
 from jupyter_deploy.proof import Proof
 from jupyter_deploy.registry import data_dir
 
@@ -130,6 +130,7 @@ def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, report: Repo
     with _stage(report, "wheels") as said:
         wheels = choose_wheels_for(bundle, Platform(bundle.manifest.python, machine), data_dir() / "wheels",
                                    said.append)
+        _see_to_cuda(wheels, bundle, options, said.append)
     system = options.system
     if system is None:
         system = choose_system(wheels, engine, found, data_dir() / "wheels")
@@ -137,6 +138,15 @@ def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, report: Repo
                            system=system)
     check_secrets(project, options.environment.values())
     return Parts(engine, project, found, options.platform, say)
+
+
+def _see_to_cuda(wheels: tuple[Wheel, ...], bundle: Bundle, options: BuildOptions, say: Callable[[str], None]) -> None:
+    """Refuse a service that needs a GPU where neither a wheel nor the author's own base can have CUDA's libraries."""
+    for lack in find_lacks(wheels, bundle.manifest):
+        if options.base is None and bundle.manifest.hardware is not None and bundle.manifest.hardware.gpu == "needed":
+            what, _, advice = lack.partition(": ")
+            raise RequirementError(what, advice=advice)
+        say(f"; {lack}")
 
 
 def read_platform(platform: str) -> str:

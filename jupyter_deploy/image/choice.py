@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.errors import ImageError
-from jupyter_deploy.hardware import SystemLibrary, choose_wheels, name_cuda_package, system_libraries
+from jupyter_deploy.hardware import SystemLibrary, choose_wheels, is_runtime, name_cuda_package, system_libraries
 from jupyter_deploy.image.engine import Engine
 from jupyter_deploy.image.wheels import Wheel
-from jupyter_deploy.requirements import Distribution, Pin, Requirements
+from jupyter_deploy.requirements import Distribution, Pin, Requirements, name_with_cuda
 from jupyter_deploy.requirements.distributions import Source
 from jupyter_deploy.runtime.manifest import Manifest
 
@@ -62,6 +62,19 @@ def choose_pins(pins: Sequence[Pin], manifest: Manifest) -> Choice:
                                               requirement=f"{wheel.name}=={wheel.version}"))
     indexes = sorted({wheel.index for wheel in wheels.taken if wheel.index})
     return Choice(tuple(chosen), tuple(indexes), wheels.left_out)
+
+
+def find_lacks(wheels: Sequence[Wheel], manifest: Manifest) -> tuple[str, ...]:
+    """Name the packages of a service with a GPU that load the libraries of CUDA, where no wheel has these.
+
+    Nothing else would tell: without them TensorFlow and JAX go on, on the processor.
+    """
+    if manifest.hardware is None or manifest.hardware.gpu == "none" or any(is_runtime(one.pin.name) for one in wheels):
+        return ()
+    wanted = {one.pin: name_with_cuda(one.pin.name) for one in wheels}
+    return tuple(f"no wheel has the libraries of CUDA that {pin.name} {pin.version} loads: install '{name}' in the "
+                 "kernel and deploy again, or name a --base that has CUDA and Python"
+                 for pin, name in wanted.items() if name)
 
 
 def choose_system(wheels: Sequence[Wheel], engine: Engine, base: str, cache: Path) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from jupyter_deploy.capture.installed import Index, Installed, installed
 from jupyter_deploy.capture.origin import classify
 from jupyter_deploy.errors import RequirementError
 from jupyter_deploy.requirements.distributions import Distribution, Requirements, describe, read_metadata
+from jupyter_deploy.requirements.extras import find_extras
 
 RUNTIME = ("httptools", "orjson", "uvloop")
 """What `jupyter_deploy/runtime` imports beyond the standard library."""
@@ -109,27 +110,33 @@ class _Closure:
     reasons: dict[Installed, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _extras: dict[Installed, set[str]] = field(default_factory=dict)
-    _queue: deque[tuple[Installed, frozenset[str]]] = field(default_factory=deque)
+    _queue: deque[tuple[Installed, frozenset[str], bool]] = field(default_factory=deque)
 
-    def add(self, found: Iterable[Installed], reason: str, extras: frozenset[str] = frozenset()) -> None:
-        """Take in distributions, unless they are in with these extras already."""
+    def add(self, found: Iterable[Installed], reason: str, extras: frozenset[str] = frozenset(), *,
+            guessed: bool = False) -> None:
+        """Take in distributions, unless they are in with these extras already.
+
+        Of extras that are `guessed`, what is not installed is no loss.
+        """
         for one in found:
             known = self._extras.get(one)
             if known is None or not extras <= known:
                 self.reasons.setdefault(one, reason)
                 self._extras[one] = (known or set()) | extras
-                self._queue.append((one, extras))
+                self._queue.append((one, extras, guessed))
 
     def follow(self) -> None:
         """Take in what those that are in require, until nothing new turns up."""
         while self._queue:
-            one, extras = self._queue.popleft()
+            one, extras, guessed = self._queue.popleft()
             metadata = read_metadata(one)
             for text in metadata.requires:
                 if extras or not _only_for_extra(text):
-                    self._require(text, extras, metadata.name)
+                    self._require(text, extras, metadata.name, guessed=guessed)
+            if cuda := find_extras(metadata.name, metadata.requires, self.index):
+                self.add((one,), "", cuda, guessed=True)
 
-    def _require(self, text: str, extras: frozenset[str], by: str) -> None:
+    def _require(self, text: str, extras: frozenset[str], by: str, *, guessed: bool) -> None:
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
@@ -139,12 +146,13 @@ class _Closure:
             return
         found = self.index.find(requirement.name)
         if found is None:
-            self.warnings.append(f"{by} requires {requirement}, which is not installed here: left out")
+            if not guessed:
+                self.warnings.append(f"{by} requires {requirement}, which is not installed here: left out")
             return
         version = read_metadata(found).version
         if not requirement.specifier.contains(version, prereleases=True):
             self.warnings.append(f"{by} requires {requirement}, but version {version} is installed")
-        self.add((found,), f"required by {by}", frozenset(requirement.extras))
+        self.add((found,), f"required by {by}", frozenset(requirement.extras), guessed=guessed)
 
 
 def _only_for_extra(text: str) -> bool:

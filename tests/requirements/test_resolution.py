@@ -99,3 +99,28 @@ def test_a_module_is_added_with_what_it_requires(site_folder: Any) -> None:
         "back": "the proof needed it", "front": "cell 1", "shared": "required by front"}
     with pytest.raises(RequirementError, match="no_such_module"):
         add_module(first, "no_such_module", "the proof needed it")
+
+
+def test_an_extra_with_cuda_is_in_when_all_of_it_is_installed(site_folder: Any) -> None:
+    """Nothing in the metadata tells which extras were installed: what they bring does."""
+    site_folder.add("jax", {"jax/__init__.py": ""}, requires=[
+        'jax-cuda12-plugin[with-cuda]>=1; extra == "cuda12"', 'jax-cuda13-plugin[with-cuda]>=1; extra == "cuda13"',
+        'other; extra == "tests"'])
+    site_folder.add("jax-cuda12-plugin", {"jax_cuda12_plugin/__init__.py": ""}, requires=[
+        "jax-cuda12-pjrt==1.0", 'nvidia-cublas-cu12>=1; extra == "with-cuda"', 'nvidia-nowhere; extra == "with-cuda"'])
+    for name in ("jax-cuda12-pjrt", "nvidia-cublas-cu12", "other"):
+        site_folder.add(name, {f"{name.replace('-', '_')}.py": ""})
+    found = resolve({"jax": "cell 1"}, runtime=False)
+    assert pinned(found) == {"jax": "cell 1", "jax-cuda12-plugin": "required by jax",
+                             "jax-cuda12-pjrt": "required by jax-cuda12-plugin",
+                             "nvidia-cublas-cu12": "required by jax-cuda12-plugin"}
+    assert found.warnings == ()
+
+
+def test_packages_that_another_framework_brought_are_no_extra(site_folder: Any) -> None:
+    site_folder.add("tensorflow", {"tensorflow/__init__.py": ""}, requires=[
+        'nvidia-cublas-cu12<13,>=1; extra == "and-cuda"', 'nvidia-cuda-nvcc-cu12; extra == "and-cuda"'])
+    site_folder.add("nvidia-cublas-cu12", {"nvidia/cublas/__init__.py": ""})
+    assert pinned(resolve({"tensorflow": "cell 1"}, runtime=False)) == {"tensorflow": "cell 1"}
+    site_folder.add("nvidia-cuda-nvcc-cu12", {"nvidia/nvcc/__init__.py": ""})
+    assert len(resolve({"tensorflow": "cell 1"}, runtime=False).distributions) == 3
