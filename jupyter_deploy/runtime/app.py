@@ -16,6 +16,7 @@ from .canary import Canary
 from .copying import Copier
 from .counters import Counters
 from .logs import log
+from .lookout import Lookout
 from .messages import Answer, Page, Prediction, Reply, Request, Routes
 from .options import Options
 from .protocols.typed import refuse as refuse_typed
@@ -51,6 +52,7 @@ class App:
         """Where all go as well, once they are answered."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = Turns(caller, self.deliver)
+        self._lookout = Lookout()
 
     def admit(self, request: Request) -> Answer | None:
         """Find the route, and refuse a prediction for which the body need not be read."""
@@ -153,6 +155,7 @@ class App:
             self._slots[self._gauge] = self.in_progress + 1
             answer = self._caller.call(request)
             self._slots[self._gauge] = self.in_progress
+            self._lookout.answered(request.started, perf_counter())
             return self._count(prediction, request, answer)
         elif self._caller.takes_turns(entry, request):
             room = self._turns
@@ -185,6 +188,10 @@ class App:
             reply = request.reply
             assert reply is not None
             reply(request, self._count(request.route, request, answer))
+        if len(requests) == 1:
+            self._lookout.answered(requests[0].started, perf_counter())
+        else:
+            self._lookout.crowd()
 
     def _count(self, prediction: Prediction, request: Request, answer: Answer) -> Answer:
         seconds = perf_counter() - request.started
