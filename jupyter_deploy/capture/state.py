@@ -7,12 +7,14 @@ import json
 import math
 import pickle
 import re
+import threading
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.capture.devices import Placement, find_placement, join_placements
+from jupyter_deploy.capture.readback import LookUp, read_back
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import state as runtime_state
 from jupyter_deploy.runtime.manifest import Compiled
@@ -61,7 +63,11 @@ class StateValue:
         return own | self.needs | frame | ({reader} if reader else set())
 
 
-def serialise(value: Any, name_of: NameOf) -> StateValue:
+def _know_nothing(name: str) -> object:
+    raise KeyError(name)
+
+
+def serialise(value: Any, name_of: NameOf, look_up: LookUp = _know_nothing) -> StateValue:
     """Turn a value into bytes by the first format that fits.
 
     Raises
@@ -74,7 +80,7 @@ def serialise(value: Any, name_of: NameOf) -> StateValue:
         written = write(value)
         if written is not None:
             return written
-    return _write_pickle(value, name_of)
+    return _write_pickle(value, name_of, look_up)
 
 
 def type_name(value: object) -> str:
@@ -148,6 +154,10 @@ def _is_plain(value: Any) -> bool:
     return kind is dict and all(type(key) is str for key in value) and all(map(_is_plain, value.values()))
 
 
+_LOCKS = {type(threading.Lock()): "Lock", type(threading.RLock()): "RLock"}
+"""Locks by type. They are made anew, and open: who waits for them in the kernel is not in the service."""
+
+
 class _Pickler(pickle.Pickler):
     """Pickles functions and classes of the notebook as names of `service.py`, and tensors as plain buffers."""
 
@@ -177,6 +187,8 @@ class _Pickler(pickle.Pickler):
             "Parameter",
         ):
             return _reduce_tensor(value)
+        elif type(value) in _LOCKS:
+            return runtime_state.make_lock, (_LOCKS[type(value)],)
         return NotImplemented
 
 
@@ -228,40 +240,23 @@ def _in_order(elements: Any) -> list[Any]:
         return sorted(elements, key=lambda element: (type_name(element), repr(element)))
 
 
-class _RecordingUnpickler(runtime_state.SetUnpickler):
-    """Loads a pickle once to learn which globals it looks up: that list is all the service will admit."""
-
-    def __init__(self, file: io.BytesIO, buffers: list[memoryview], resolve: Callable[[str], Any]) -> None:
-        super().__init__(file, buffers=buffers)
-        self._resolve = resolve
-        self.globals: set[tuple[str, str]] = set()
-        self.bases: set[str] = set()
-
-    def find_class(self, module: str, name: str) -> Any:
-        self.globals.add((module, name))
-        if (module, name) == (runtime_state.__name__, runtime_state.service_attribute.__name__):
-            return self._resolve
-        found = super().find_class(module, name)
-        if isinstance(found, type):
-            self.bases |= {base.__module__ for base in found.__mro__} - {"builtins", "__main__"}
-        return found
-
-
 _SETS = re.compile(rb"[\x8f\x91]")
 """The opcodes of sets; also found by chance in other data, which then is written again for nothing."""
 
 
-def _write_pickle(value: Any, name_of: NameOf) -> StateValue:
-    written = _write_pickle_with(_Pickler, value, name_of)
+def _write_pickle(value: Any, name_of: NameOf, look_up: LookUp) -> StateValue:
+    if type(value) in _LOCKS:
+        raise CaptureError("a lock cannot be carried to another process")  # the line that makes it says more
+    written = _write_pickle_with(_Pickler, value, name_of, look_up)
     if not _SETS.search(written.files[".pkl"]):
         return written
     try:
-        return _write_pickle_with(_SetsInOrder, value, name_of)
+        return _write_pickle_with(_SetsInOrder, value, name_of, look_up)
     except CaptureError:
         return written  # a set with an element that refers back to it has no order to be written in
 
 
-def _write_pickle_with(make: type[_Pickler], value: Any, name_of: NameOf) -> StateValue:
+def _write_pickle_with(make: type[_Pickler], value: Any, name_of: NameOf, look_up: LookUp) -> StateValue:
     file = io.BytesIO()
     buffers: list[memoryview] = []
     resolved: dict[str, object] = {}
@@ -280,9 +275,8 @@ def _write_pickle_with(make: type[_Pickler], value: Any, name_of: NameOf) -> Sta
     except Exception as error:
         raise CaptureError(f"a {type_name(value)} cannot be carried to another process: {error}") from error
     data = file.getvalue()
-    reader = _RecordingUnpickler(io.BytesIO(data), buffers, resolved.__getitem__)
     try:
-        reader.load()
+        back = read_back(data, buffers, resolved.__getitem__, look_up)
     except Exception as error:
         raise CaptureError(f"a {type_name(value)} can be written but not read back: {error}") from error
     files = {".pkl": data} | ({".bin": runtime_state.write_buffers(buffers)} if buffers else {})
@@ -290,8 +284,8 @@ def _write_pickle_with(make: type[_Pickler], value: Any, name_of: NameOf) -> Sta
         "pickle",
         type_name(value),
         files,
-        tuple(sorted(reader.globals)),
-        frozenset(pickler.names),
-        frozenset(reader.bases),
+        tuple(sorted(back.globals)),
+        frozenset(pickler.names) | back.names,
+        back.bases,
         join_placements(pickler.placements),
     )

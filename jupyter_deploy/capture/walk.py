@@ -338,7 +338,8 @@ class Walk:
             self._repeat(name, alias, binding, reason)
             return
         try:
-            state = serialise(value, lambda target: self._name_of(target, reason, where))
+            state = serialise(value, lambda target: self._name_of(target, reason, where),
+                              lambda used: self._look_up(used, f"{reason} → {used}", where))
         except CaptureError as error:
             self._recreate(name, binding, reason, where, error)
             return
@@ -385,6 +386,12 @@ class Walk:
             self._require_value(name, target, f"{reason} → {own}", where)
         self._names_of[id(target)] = (target, name)
         return name
+
+    def _look_up(self, name: str, reason: str, where: str) -> object:
+        """Give the value of a name that loading a value evaluates, and take it (raises `KeyError`)."""
+        value = self._kernel.names[name]
+        self._require(name, reason, where)
+        return value
 
     def _is_of_notebook(self, target: object) -> bool:
         if getattr(target, "__module__", None) == "__main__":

@@ -13,6 +13,7 @@ import mmap
 import pickle
 import struct
 import sys
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -96,7 +97,19 @@ def _read_json(path: Path) -> Any:
 
 def _read_pickle(path: Path, item: StateItem) -> Any:
     with path.open("rb") as file:
-        return Unpickler(file, item, buffers=read_buffers(path.with_suffix(".bin"))).load()
+        unpickler = Unpickler(file, item, buffers=read_buffers(path.with_suffix(".bin")))
+        return load_among(_service_names(), unpickler)
+
+
+def _service_names() -> dict[str, Any]:
+    """Give what `service.py` has defined so far; nothing when values are read without it."""
+    service = sys.modules.get("service")
+    return {} if service is None else vars(service)
+
+
+def load_among(names: dict[str, Any], unpickler: pickle.Unpickler) -> Any:
+    """Unpickle where `names` can be seen: models with formulas look there for what these name."""
+    return eval("load()", names, {"load": unpickler.load})  # noqa: S307 - a constant, for its frame
 
 
 _READERS: dict[str, Callable[[Path], Any]] = {
@@ -140,6 +153,11 @@ class Unpickler(SetUnpickler):
         if module.startswith(PACKAGING_SIDE):
             module = _PACKAGE + module.removeprefix(PACKAGING_SIDE)
         return super().find_class(module, name)
+
+
+def make_lock(kind: str) -> Any:
+    """Make a `Lock` or an `RLock` that nobody holds."""
+    return threading.Lock() if kind == "Lock" else threading.RLock()
 
 
 def service_attribute(name: str) -> Any:

@@ -7,8 +7,10 @@ import io
 import math
 import os
 import pickle
+import queue
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +172,22 @@ def test_a_pickle_that_was_exchanged_is_refused() -> None:
 def test_what_cannot_be_carried_is_named() -> None:
     with pytest.raises(CaptureError, match="a generator cannot be carried to another process"):
         serialise((x for x in "abc"), lambda _: None)
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.lock, self.inner, self.news = threading.Lock(), threading.RLock(), threading.Condition()
+        self.waiting: queue.Queue[int] = queue.Queue()
+
+
+def test_locks_are_made_anew_and_open(tmp_path: Path) -> None:
+    counter = Counter()
+    counter.waiting.put(1)
+    with counter.lock:
+        _, again = round_trip(counter, tmp_path)
+    assert again.lock is not counter.lock
+    assert again.lock.acquire(blocking=False)
+    with again.inner, again.inner, again.news:
+        again.news.notify_all()
+    assert again.waiting.get(timeout=1) == 1
+    assert again.waiting.mutex is again.waiting.not_empty._lock
