@@ -184,17 +184,19 @@ class App:
         """Send the answers of a batch."""
         self.in_progress -= len(requests)
         self._slots[self._gauge] = self.in_progress
+        now = perf_counter()
         for request, answer in zip(requests, answers, strict=True):
-            reply = request.reply
+            prediction, reply = request.prediction, request.reply
+            assert prediction is not None
             assert reply is not None
-            reply(request, self._count(request.route, request, answer))
+            reply(request, self._count(prediction, request, answer, now))
         if len(requests) == 1:
             self._lookout.answered(requests[0].started, perf_counter())
         else:
             self._lookout.crowd()
 
-    def _count(self, prediction: Prediction, request: Request, answer: Answer) -> Answer:
-        seconds = perf_counter() - request.started
+    def _count(self, prediction: Prediction, request: Request, answer: Answer, now: float = 0.0) -> Answer:
+        seconds = (now or perf_counter()) - request.started
         prediction.entry.meter.answered(answer.status, seconds)
         if self.copier is not None:
             self.copier.copy(request, answer)

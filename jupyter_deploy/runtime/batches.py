@@ -48,7 +48,7 @@ class TablePlan:
         """Answer requests of the entry as each would be answered alone; raises nothing."""
         if len(requests) == 1:  # before its body is parsed, which would be done twice
             return [self._answer_one(requests[0])]
-        tables = [self.read(request) for request in requests]
+        tables = list(map(self.read, requests))
         bodies = iter(self.call([table for table in tables if table]))
         answers = []
         for request, table in zip(requests, tables, strict=True):

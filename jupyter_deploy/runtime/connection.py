@@ -149,9 +149,7 @@ class Connection(asyncio.Protocol):
                 self._fresh = bytes_of_head
                 break
             start = body + head.length
-            request = Request("POST", head.path, head.headers, data[body:start])
-            request.prediction = head.prediction
-            request.terms = head.terms
+            request = Request("POST", head.path, head.headers, data[body:start], head.prediction, head.terms)
             request.client = self._client
             self._take(request, self._app.admit_again(request))
         return data[start:] if start else data

@@ -27,8 +27,8 @@ class Meter:
     """Count an answer: its status and the seconds since the request's head was read."""
     called: Callable[[float], None]
     """Count a call: the seconds inside the entry's function."""
-    queued: Callable[[float], None]
-    """Count the seconds that a call waited for a thread, or for the batch before it."""
+    queued: Callable[..., None]
+    """Count the seconds that calls waited for a thread, or for the batch before theirs."""
     batched: Callable[[int], None]
     """Count a batch: its requests."""
 

@@ -17,6 +17,9 @@ __all__ = ["CannotEncode", "describe", "encode", "encode_parts", "to_json"]
 
 # A dataclass goes through `plain`, because orjson leaves out fields that begin with an underscore
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
+_ALIKE = "d?bhilqBHILQ"
+"""Arrays whose elements are written as Python's own numbers are, which is quicker for few of them."""
+_FEW = 64
 
 
 def encode(value: object) -> bytes:
@@ -40,13 +43,15 @@ def encode(value: object) -> bytes:
     return data if b"null" not in data else _encode_plain(value)
 
 
-def _convert(value: object) -> object:
+def _convert(value: Any) -> Any:
     """Convert what orjson does not know; what can be read only once waits for `plain`."""
     if isinstance(value, float):
         return float(value)
     if hasattr(value, "__next__"):
         raise TypeError
     if type(value).__module__ == "numpy" and _is_direct(value):
+        if value.size <= _FEW and value.dtype.char in _ALIKE:
+            return value.tolist()
         return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
     return plain(value)
 
@@ -72,7 +77,7 @@ def _encode_plain(value: object) -> bytes:
         ) from None
 
 
-def encode_parts(value: object, sizes: Sequence[int]) -> Iterator[bytes]:
+def encode_parts(value: Any, sizes: Sequence[int]) -> Iterator[bytes]:
     """Write so many of the elements of a list, an array, a series or a frame each as JSON of its own.
 
     Raises
@@ -82,9 +87,11 @@ def encode_parts(value: object, sizes: Sequence[int]) -> Iterator[bytes]:
 
     """
     numpy = sys.modules.get("numpy")
-    direct = type(value) is list or (numpy is not None and type(value) is numpy.ndarray)
+    array = numpy is not None and type(value) is numpy.ndarray
+    if array and value.ndim and value.dtype.char in _ALIKE:
+        value = value.tolist()
     # A frame is converted as a whole, column by column; of parts of it each row would cost as much as all.
-    return map(encode, split(value if direct else plain(value), sizes))
+    return map(encode, split(value if array or type(value) is list else plain(value), sizes))
 
 
 def to_json(value: object) -> Any:

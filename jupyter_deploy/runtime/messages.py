@@ -37,7 +37,8 @@ class Request:
     __slots__ = ("body", "client", "headers", "keep_alive", "memo", "method", "path", "prediction", "reply", "started",
                  "terms")
 
-    def __init__(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes = b"") -> None:
+    def __init__(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes = b"",
+                 prediction: Prediction | None = None, terms: Terms | None = None) -> None:
         self.method = method
         self.path = path
         self.headers = headers
@@ -45,10 +46,10 @@ class Request:
         self.body = body
         self.keep_alive = True
         self.started = 0.0
-        self.prediction: Prediction | None = None
+        self.prediction = prediction
         self.reply: Reply | None = None
         """How it is answered, once it waits for its turn."""
-        self.terms: Terms | None = None
+        self.terms = terms
         self.client: str | None = None
         """The caller's address; None on this machine."""
         self.memo: Any = None

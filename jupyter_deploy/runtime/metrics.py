@@ -87,14 +87,15 @@ class Metrics:
         first = self._first[series]
         return first, first + series.width - 1
 
-    def observer(self, series: Series) -> Callable[[float], None]:
-        """Give the function that adds one observation to a histogram."""
+    def observer(self, series: Series) -> Callable[..., None]:
+        """Give the function that adds observations to a histogram."""
         slots, bounds = self.slots, series.bounds
         first, total = self.span(series)
 
-        def observe(value: float) -> None:
-            slots[first + bisect_left(bounds, value)] += 1
-            slots[total] += value
+        def observe(*values: float) -> None:
+            for value in values:
+                slots[first + bisect_left(bounds, value)] += 1
+                slots[total] += value
 
         return observe
 

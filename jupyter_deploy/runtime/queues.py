@@ -114,8 +114,7 @@ class Queue:
         now, meter = perf_counter(), self._entry.meter
         self._begun = now
         meter.batched(len(batch))
-        for request in batch:
-            meter.queued(now - request.started)
+        meter.queued(*[now - request.started for request in batch])
         answers = self._plan.answer(batch)
         self._seconds += (perf_counter() - now - self._seconds) / 8
         return answers
