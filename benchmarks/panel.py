@@ -18,7 +18,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -36,6 +35,7 @@ from jupyter_app import (
 from live_notebook import LiveNotebook
 
 from benchmarks.machine import Quiet
+from benchmarks.opening import measure_opening
 from benchmarks.tables import milliseconds, table
 from jupyter_deploy.registry import (
     add_version,
@@ -76,7 +76,10 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
         finally:
             notebook.close()
         quiet.probe()
-        figures |= {"script": _measure_script(), "browser": _measure_page(Path(name), quick=quick)}
+        figures["script"] = _measure_script()
+        if CHROMIUM:
+            figures["browser"] = _measure_browser(Path(name))
+            figures["opening"] = measure_opening(Path(name), 3 if quick else 16)
     return {str(key): value for key, value in figures.items()}
 
 
@@ -97,10 +100,24 @@ def describe(figures: dict[str, Any]) -> str:
                      f"{found['bytes'] / 1000:.0f} kB sent"])
         rows.append(["  each further look, CPU", milliseconds(found["look"]) + " ms",
                      f"{found['again'] / 1000:.1f} kB sent"])
-    for what, found in figures["browser"].items():
+    for what, found in figures.get("browser", {}).items():
         rows.append([f"browser: {what}", milliseconds(found) + " ms", ""])
     rows.append(["JavaScript of the side panel, compressed", f"{figures['script'] / 1000:.0f} kB", ""])
+    if opening := figures.get("opening"):
+        rows += [
+            ["JupyterLab's page until it is restored: what the panel adds", _write_added(opening["wall"]),
+             f"{milliseconds(opening['wall']['without'])} ms without, {opening['rounds']} pairs"],
+            ["  to the CPU time of the page's main thread", _write_added(opening["cpu"]),
+             f"{milliseconds(opening['cpu']['without'])} ms without"],
+            ["  time in the panel's own functions and what they call", milliseconds(opening["ours"]) + " ms", ""],
+            ["JupyterLab's server: loading the extension, CPU", milliseconds(opening["server"]) + " ms", ""],
+        ]
     return table(["what", "it costs", "with"], rows)
+
+
+def _write_added(found: dict[str, float]) -> str:
+    added, low, high = (f"{found[key] * 1000:+.0f}" for key in ("added", "low", "high"))
+    return f"{added} ms (half of the pairs: {low} to {high})"
 
 
 @contextmanager
@@ -227,10 +244,6 @@ def _measure_script() -> int:
     return sum(len(gzip.compress(path.read_bytes())) for path in scripts)
 
 
-def _measure_page(folder: Path, *, quick: bool) -> dict[str, float]:
-    return {**_measure_opening(folder, 3 if quick else 9), **_measure_browser(folder)} if CHROMIUM else {}
-
-
 def _measure_browser(folder: Path) -> dict[str, float]:
     figures: dict[str, float] = {}
     with start_application("lab", folder / "lab") as lab, open_browser() as browser:
@@ -253,26 +266,6 @@ def _measure_browser(folder: Path) -> dict[str, float]:
         for span in ("1 day", "1 month"):
             figures[f"side panel, {span} of samples"] = page.evaluate(STOPWATCH, [span, ".jp-Deploy-charts"]) / 1000
     return figures
-
-
-def _measure_opening(folder: Path, rounds: int) -> dict[str, float]:
-    """Give the median seconds until JupyterLab's page is restored in a browser without cache."""
-    seconds: dict[str, list[float]] = {"with the panel": [], "without": []}
-    without = folder / "without"
-    (without / "config" / "labconfig").mkdir(parents=True)
-    (without / "config" / "labconfig" / "page_config.json").write_text('{"disabledExtensions": {"nbdeploy": true}}')
-    with (start_application("lab", folder / "with") as lab, start_application("lab", without) as bare,
-          open_browser() as browser):
-        for number in range(rounds + 1):
-            for what, application in zip(seconds, (lab, bare), strict=True):
-                page = open_page(browser)
-                page.goto(application.address())
-                page.wait_for_function("window.jupyterapp")
-                took = page.evaluate("jupyterapp.restored.then(() => performance.now())") / 1000
-                page.close()
-                if number:  # the first of each warms the server up
-                    seconds[what].append(took)
-    return {f"JupyterLab's page until it is restored, {what}": median(took) for what, took in seconds.items()}
 
 
 STOPWATCH = """async ([what, wanted]) => {

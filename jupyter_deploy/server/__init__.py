@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_PAUSE = 2.0
+_PAUSE = 15.0
 """Seconds after the start of the server before the panel's first look is prepared: the user's page comes first."""
 
 

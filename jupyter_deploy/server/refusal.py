@@ -7,7 +7,6 @@ import sqlite3
 from typing import Any
 
 from jupyter_deploy.errors import DeployError, DiskFull, TargetError, UsageError
-from jupyter_deploy.registry import explain_failure, registry_path
 
 
 class UnknownEndpoint(TargetError):
@@ -21,6 +20,8 @@ def describe_error(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return 507, _body("DiskFull", "the disk is full", str(error.filename or "") or None, "free some space")
     if isinstance(error, sqlite3.Error):
+        from jupyter_deploy.registry import explain_failure, registry_path  # not while Jupyter starts
+
         return describe_error(explain_failure(registry_path(), error))
     return 500, _body(type(error).__name__, str(error) or "the server failed", None,
                       "the Jupyter server's log has the traceback")
