@@ -44,7 +44,7 @@ $(VENV)/.frontend: $(VENV)/.test $(SOURCES)
 	touch $@
 
 pictures: $(VENV)/.test frontend
-	NBDEPLOY_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser tests/widget/test_live_panel.py
+	NBDEPLOY_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser tests/widget/test_live_panel.py tests/widget/test_vscode.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

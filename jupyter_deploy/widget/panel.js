@@ -523,7 +523,8 @@ class View {
     const at = this.box.getRootNode().activeElement;
     const focused = this.versions.contains(at) ? at.getAttribute("aria-label") : null;
     const share = status.rollout?.mode === "canary" ? 1 - status.rollout.share : 1;
-    this.versions.replaceChildren(...this.writeRollout(status), ...status.versions.map((one) => {
+    const tried = status.rollout?.version;
+    this.versions.replaceChildren(...this.writeRollout(status), ...status.versions.filter((one) => one.version !== tried).map((one) => {
       const proof = one.proof?.calls ? `${one.proof.equal}/${one.proof.calls} proven` : "unproven";
       const older = one.number < (current?.number ?? 0);
       const label = older ? "Roll back" : "Make live";
@@ -544,17 +545,19 @@ class View {
   }
 
   /* The version that is tried beside the live one, and what may become of it. */
-  writeRollout({ rollout }) {
+  writeRollout({ rollout, versions }) {
     if (!rollout) return [];
     const { figures, mode, share, version } = rollout;
-    const said = [mode, `${figures.other.requests} answered`, plural(figures.other.errors + figures.other.refused, "error")];
+    const number = versions.find((one) => one.version === version)?.number ?? "";
+    const said = [`${figures.other.requests} answered`, plural(figures.other.errors, "error")];
+    if (figures.other.refused) said.push(`${figures.other.refused} refused`);
     if (figures.compared) said.push(`${writePercent(1 - figures.disagreement)} of ${figures.compared} answers equal`);
     const deed = (label, op, question) => {
       const node = button(label, () => this.confirm(question, label, { op }, node),
         { class: "nbdeploy-button nbdeploy-small nbdeploy-deed", "aria-label": `${label} version ${version}` });
       return node;
     };
-    return [make("li", { class: "nbdeploy-tried" }, make("code", {}, version),
+    return [make("li", { class: "nbdeploy-tried" }, make("span", { class: "nbdeploy-number" }, String(number)), make("code", {}, version),
       make("span", { class: "nbdeploy-quiet", title: said.join(" · ") }, said.join(" · ")),
       deed("Promote", "promote", `Make version ${version} live? The present one finishes what it has accepted.`),
       deed("Abort", "abort", `Take version ${version} away? The live one answers all requests again.`),

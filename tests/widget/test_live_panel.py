@@ -26,7 +26,8 @@ from jupyter_app import (
 )
 
 from jupyter_deploy.environment import Environment
-from jupyter_deploy.registry import find_version, open_registry, registry_path
+from jupyter_deploy.metrics import Sample
+from jupyter_deploy.registry import add_sample, find_version, open_registry, registry_path
 from jupyter_deploy.targets.local.options import LocalOptions
 from jupyter_deploy.targets.target import find_target
 
@@ -126,7 +127,7 @@ def figure(text: str) -> float:
 
 def figures(panel: Any) -> dict[str, str]:
     return dict(zip(("rate", "latency", "errors", "in_flight", "cpu", "memory"),
-                    panel.locator(".nbdeploy-tile:not([hidden]) .nbdeploy-figure").all_inner_texts(), strict=True))
+                    panel.locator(".nbdeploy-tile:not([hidden]) .nbdeploy-figure").all_inner_texts(), strict=False))
 
 
 def test_figures_and_charts_move_under_load(page: Any, panel: Any) -> None:
@@ -236,6 +237,17 @@ def test_a_canary_is_seen_and_promoted(page: Any, panel: Any) -> None:
     panel.get_by_role("alertdialog").get_by_role("button", name="Promote").click()
     wait_until(page, lambda: panel.locator(".nbdeploy-live code").inner_text() == other.version)
     assert tried.count() == 0
+
+
+def test_gpu_figures_are_shown_where_there_are_any(page: Any, panel: Any) -> None:
+    assert panel.locator(".nbdeploy-tile", has_text="GPU").first.is_hidden()
+    with closing(open_registry(registry_path())) as registry:
+        for second in range(30):
+            add_sample(registry, "houses", Sample(time.time() - 30 + second, 1.0, 3, 0, {0.005: 3}, in_flight=1, workers=1,
+                                                  cpu=0.2, memory=6 * 10**7, gpu=0.4 + second / 100, gpu_memory=3 * 10**9))
+    wide = panel.locator(".nbdeploy-tile", has_text="GPU memory")
+    wait_until(page, lambda: "peak 3.0 GB" in wide.inner_text())
+    assert figure(panel.locator(".nbdeploy-tile", has_text="GPU").first.locator(".nbdeploy-figure").inner_text()) >= 40
 
 
 def test_the_picture_stays_when_the_kernel_goes(page: Any, panel: Any) -> None:

@@ -148,5 +148,4 @@ def test_without_widgets_the_table_is_shown(webview: str, server: Application, o
     run_cells(frame, server, ["%load_ext jupyter_deploy", "%deploy --metrics houses"], trusted=False)
     frame.locator("table").get_by_text("houses", exact=True).wait_for()
     assert frame.locator(".nbdeploy-panel").count() == 0
-    picture(frame.locator("#container"), "vscode-still")
     page.close()

@@ -10,6 +10,8 @@ import { Button, useTranslation } from './shared';
 export function Rollout({ model, shown, rollout }: { model: EndpointsModel; shown: IEndpoint; rollout: IRollout }): JSX.Element {
   const trans = useTranslation();
   const { figures, mode, version } = rollout;
+  const refused = figures.live.refused + figures.other.refused > 0;
+  const timed = mode === 'canary'; // what nobody waits for has no latency
   const end = async (action: 'promote' | 'abort', title: string, body: string, label: string, done: string) => {
     const answer = await showDialog({ title, body, buttons: [Dialog.cancelButton(), Dialog.okButton({ label })] });
     if (answer.button.accept) {
@@ -45,12 +47,17 @@ export function Rollout({ model, shown, rollout }: { model: EndpointsModel; show
             <th scope="col">{trans.__('version')}</th>
             <th scope="col">{trans.__('calls')}</th>
             <th scope="col">{trans.__('errors')}</th>
-            <th scope="col">p95</th>
+            {refused && (
+              <th scope="col" title={trans.__('The caller’s arguments were not accepted.')}>
+                {trans.__('refused')}
+              </th>
+            )}
+            {timed && <th scope="col">p95</th>}
           </tr>
         </thead>
         <tbody>
-          <Row name={shown.status.version} figures={figures.live} />
-          <Row name={version} figures={figures.other} />
+          <Row name={shown.status.version} figures={figures.live} refused={refused} timed={timed} />
+          <Row name={version} figures={figures.other} refused={refused} timed={timed} />
         </tbody>
       </table>
       {figures.compared > 0 && (
@@ -70,15 +77,23 @@ export function Rollout({ model, shown, rollout }: { model: EndpointsModel; show
   );
 }
 
-function Row({ name, figures }: { name: string; figures: IVersionFigures }): JSX.Element {
+interface IRowProps {
+  name: string;
+  figures: IVersionFigures;
+  refused: boolean;
+  timed: boolean;
+}
+
+function Row({ name, figures, refused, timed }: IRowProps): JSX.Element {
   return (
     <tr>
       <th scope="row">
         <code>{name}</code>
       </th>
       <td>{formatCount(figures.requests)}</td>
-      <td>{formatCount(figures.errors + figures.refused)}</td>
-      <td>{formatSeconds(figures.p95)}</td>
+      <td>{formatCount(figures.errors)}</td>
+      {refused && <td>{formatCount(figures.refused)}</td>}
+      {timed && <td>{formatSeconds(figures.p95)}</td>}
     </tr>
   );
 }
