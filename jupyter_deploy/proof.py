@@ -6,7 +6,7 @@ import http.client
 import json
 import math
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ TIMEOUT = 120
 """Seconds to wait for one answer."""
 OVERDUE = "504:"
 """How the answer to a call begins that took longer than the service allows."""
+ROUNDING = (1e-9, 1e-12)
+"""What sums in another order may change, relatively and absolutely."""
 SHOWN = 20
 """Differences kept for one call."""
 
@@ -147,6 +149,19 @@ def compare(
             yield from compare(one, other, f"{path}[{index}]", tolerance)
     elif notebook != service and not (isinstance(notebook, float) and _is_near(notebook, service, *tolerance)):
         yield path, _short(notebook), _short(service)
+
+
+def is_rounding(differences: Sequence[Difference]) -> bool:
+    """Whether nothing differs but the last digits of numbers."""
+    return bool(differences) and all(map(_differs_by_rounding, differences))
+
+
+def _differs_by_rounding(difference: Difference) -> bool:
+    try:
+        notebook, service = json.loads(difference.notebook), json.loads(difference.service)
+    except ValueError:
+        return False
+    return isinstance(notebook, float) and isinstance(service, float) and _is_near(notebook, service, *ROUNDING)
 
 
 def _is_near(notebook: float, service: float, rtol: float, atol: float) -> bool:

@@ -16,7 +16,7 @@ from jupyter_deploy.environment.carved import carve
 from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
 from jupyter_deploy.hardware import Usage, measure_usage
 from jupyter_deploy.packaged import Packaged, package, put_back_models, stage
-from jupyter_deploy.proof import Proof, prove, table
+from jupyter_deploy.proof import Proof, is_rounding, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import add_module
 from jupyter_deploy.targets.rollout import describe_lacks
@@ -256,6 +256,8 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
     parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
     parts += sorted({hint for one in failures if (hint := _explain(str(one.get("traceback", ""))))})
     likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
+    if is_rounding(proof.differences):
+        likely = "only the last digits of numbers differ, as sums in another order do: round them in the function. "
     if proof.timed_out:
         likely = "what the call waits for is not there in the service; one that only takes long needs --timeout. "
     error = ProofError(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.proof import Difference, compare, prove, table
+from jupyter_deploy.proof import Difference, compare, is_rounding, prove, table
 from jupyter_deploy.runtime.manifest import GoldenCall
 
 
@@ -37,6 +37,15 @@ def test_compare_is_exact(notebook: object, service: object, paths: list[str]) -
 def test_table_shows_call_place_and_both_answers() -> None:
     text = table((Difference("predict", "cell [3]", "answer[0]", "0.5", "0.7"),))
     assert [line.split() for line in text.splitlines()][2] == ["predict", "(cell", "[3])", "answer[0]", "0.5", "0.7"]
+
+
+@pytest.mark.parametrize(("notebook", "service", "rounding"), [
+    ("0.1", "0.10000000000000002", True), ("-1e-17", "2e-17", True), ("1.0", "1.1", False), ("0.0", "1.5e-17", True),
+    ("12", "13", False), ("a", "b", False), ("0.5", "504: ...", False),
+])  # fmt: skip
+def test_rounding_is_told_from_other_differences(notebook: str, service: str, rounding: bool) -> None:
+    assert is_rounding((Difference("predict", "cell [3]", "answer", notebook, service),)) is rounding
+    assert not is_rounding(())
 
 
 class Overdue(BaseHTTPRequestHandler):

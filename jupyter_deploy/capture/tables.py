@@ -73,7 +73,17 @@ def _observe_scalars(values: list[Any]) -> TypeSpec:
 def _observe_arrays(values: list[Any]) -> TypeSpec:
     flat = np.concatenate([value.ravel() for value in values])
     # concatenating turns a foreign byte order into the native one
-    return {"kind": "array", **_elements(flat), "dtype": _dtype_name(values[0].dtype), "shape": _shape(values)}
+    spec = {"kind": "array", **_elements(flat), "dtype": _dtype_name(values[0].dtype), "shape": _shape(values)}
+    return {**spec, "order": "F"} if _orders(values) == {"F"} else spec
+
+
+def _orders(arrays: Iterable[Any]) -> set[str]:
+    """Tell how arrays lie in memory: row by row ("C"), column by column ("F"), or otherwise (""); few rows may be both.
+
+    Linear algebra adds up in another order there, and gives other last digits.
+    """
+    flags = [(array.flags.c_contiguous, array.flags.f_contiguous) for array in arrays]
+    return {"C" if rows else "F" if columns else "" for rows, columns in flags if not (rows and columns)}
 
 
 def _observe_tensors(values: list[Any]) -> TypeSpec:
@@ -178,7 +188,11 @@ def _observe_frames(values: list[Any]) -> TypeSpec:
     if len(set(map(str, names))) != len(names):
         raise CannotTravel("a frame with two columns of the same name", "rename one of them")
     columns = [describe_column([value.iloc[:, n] for value in values], name) for n, name in enumerate(names)]
-    return {"kind": "frame", "columns": columns, "index": _describe_index([value.index for value in values])}
+    spec = {"kind": "frame", "columns": columns, "index": _describe_index([value.index for value in values])}
+    # A frame that was made of an array holds that, row by row; others hold columns.
+    numbers = {(column["dtype"], column["dtype"][0] in "fiu") for column in columns}
+    alike = len(numbers) == 1 and all(is_number for _, is_number in numbers)
+    return {**spec, "order": "C"} if alike and _orders(value.to_numpy() for value in values) == {"C"} else spec
 
 
 def _describe_index(indexes: Iterable[Any]) -> TypeSpec | None:

@@ -175,7 +175,17 @@ def compile_scalar(spec: TypeSpec, compile_: Compile) -> Decoder:
 def compile_array(spec: TypeSpec, compile_: Compile) -> Decoder:
     """Take nested lists for an array of the captured dtype and number of dimensions."""
     convert = compile_elements(spec, compile_)
-    return _compile_flat(spec, convert) if len(spec["shape"]) == 1 else _compile_nested(spec, convert)
+    if len(spec["shape"]) == 1:
+        return _compile_flat(spec, convert)
+    decode = _compile_nested(spec, convert)
+    return _lay_by_columns(decode) if spec.get("order") == "F" else decode
+
+
+def _lay_by_columns(decode: Decoder) -> Decoder:
+    def decode_by_columns(value: object, field: str) -> Any:
+        return decode(value, field).copy(order="F")
+
+    return decode_by_columns
 
 
 def _compile_flat(spec: TypeSpec, convert: Convert) -> Decoder:

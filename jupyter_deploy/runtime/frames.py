@@ -141,13 +141,15 @@ def _compile_uniform(spec: TypeSpec, compile_: Compile) -> Build:
     width = len(labels)
     convert = compile_column(spec["columns"][0], compile_)
     refuse = _compile_refuse(spec, compile_)
+    by_rows = spec.get("order") == "C"
 
     def build(columns: Columns, index: Any, field: str) -> Any:
         try:
-            block = convert(list(chain.from_iterable(columns))).reshape(width, -1)
+            block = convert(list(chain.from_iterable(columns))).reshape(width, -1).T
         except FAILURES as error:
             raise refuse(columns, field) from error
-        return pd.DataFrame(block.T, index=index, columns=labels, copy=False)
+        # What adds up in the order in which numbers lie in memory gives other last digits in another one
+        return pd.DataFrame(block.copy() if by_rows else block, index=index, columns=labels, copy=False)
 
     return build
 

@@ -190,6 +190,22 @@ def test_a_wide_frame_comes_back_as_it_was():
     assert_same(travel(frame), frame)
 
 
+ROWS = np.arange(12.0).reshape(4, 3)
+
+
+@pytest.mark.parametrize("table", [
+    pd.DataFrame(ROWS), pd.DataFrame(ROWS).head(2), pd.DataFrame({"a": [1.0, 2], "b": [3.0, 4]}), pd.DataFrame(ROWS.copy("F")),
+    pd.DataFrame(ROWS.astype("int32"), columns=list("abc")), ROWS, ROWS.copy("F"), ROWS[:2].astype("float32", order="F"),
+], ids=value_id)  # fmt: skip
+def test_numbers_lie_in_memory_as_they_did(table):
+    """Linear algebra gives other last digits where they lie otherwise."""
+    got = travel(table)
+    assert_same(got, table)
+    flags = [(array if isinstance(array, np.ndarray) else array.to_numpy()).flags for array in (got, table)]
+    assert flags[0].c_contiguous == flags[1].c_contiguous
+    assert flags[0].f_contiguous == flags[1].f_contiguous
+
+
 def test_tensors_come_back_as_they_were():
     torch = pytest.importorskip("torch")
     for tensor in (torch.ones(2, 3), torch.tensor([1, 2]), torch.tensor([True]), torch.tensor([0.1, float("nan")]),
