@@ -544,8 +544,8 @@ CASES = [
     Case(
         "linear algebra over a frame that was made of an array, to the last digit",
         (
-            "import numpy as np\nimport pandas as pd\nfrom sklearn.datasets import load_iris\n"
-            "from sklearn.linear_model import Ridge\nfrom sklearn.multioutput import MultiOutputRegressor",
+            ("import numpy as np\nimport pandas as pd\nfrom sklearn.datasets import load_iris\n"
+            "from sklearn.linear_model import Ridge\nfrom sklearn.multioutput import MultiOutputRegressor"),
             "rows, kinds = load_iris(return_X_y=True, as_frame=True)",
             "model = MultiOutputRegressor(Ridge()).fit(rows, np.c_[kinds, -kinds])",
             "def predict(rows: pd.DataFrame) -> np.ndarray:\n    return model.predict(rows)",
@@ -556,8 +556,8 @@ CASES = [
     Case(
         "an object with a lock",
         (
-            "import threading\nclass Prices:\n    def __init__(self):\n        self.lock = threading.Lock()\n"
-            "        self.rates = {'a': 2}\n    def of(self, name):\n        with self.lock:\n            return self.rates[name]",
+            ("import threading\nclass Prices:\n    def __init__(self):\n        self.lock = threading.Lock()\n"
+            "        self.rates = {'a': 2}\n    def of(self, name):\n        with self.lock:\n            return self.rates[name]"),
             "prices = Prices()",
             "def predict(name: str) -> int:\n    return prices.of(name)",
             "predict('a')",
