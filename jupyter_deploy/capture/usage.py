@@ -11,6 +11,8 @@ from jupyter_deploy.capture.slice import Piece
 METHODS = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function", "forward"})
 CALL = "__call__"
 """The method that `model(rows)` asks."""
+EVALUATE = frozenset({"eval"})
+"""The method that puts a PyTorch module into the mode in which its compiled form always is."""
 ATTRIBUTES = frozenset({"classes_", "feature_names_in_", "n_features_in_"})
 _LOOK_UPS = frozenset({"globals", "locals", "vars", "eval", "exec"})
 """What reads names that cannot be seen in the code."""
@@ -53,6 +55,8 @@ def _other_uses(name: str, tree: ast.Module, methods: set[str]) -> Iterator[str]
         if isinstance(node, ast.Call) and _is_of(name, node.func, METHODS) and _is_plain(node):
             methods.add(node.func.attr)  # type: ignore[attr-defined]  # `_is_of` says that it is an attribute
             known |= {node.func, node.func.value}  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Call) and _is_of(name, node.func, EVALUATE) and not node.args and not node.keywords:
+            known |= {node.func, node.func.value}  # type: ignore[attr-defined]  # as above
         elif isinstance(node, ast.Call) and _is_called(name, node) and _is_plain(node):
             methods.add(CALL)
             known.add(node.func)

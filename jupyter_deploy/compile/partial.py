@@ -40,7 +40,7 @@ def try_partial(model: Any, candidate: Candidate, methods: Sequence[str], asked:
     """Try the whole and, where answers turn, the model behind the steps (raises `NotCompiled`)."""
     tables = [table for table in asked if is_table(table)]
     if not tables:
-        raise NotCompiled(f"{candidate.left}, and no golden call shows what rows it takes")
+        raise NotCompiled(f"{candidate.left}, and it is asked about no table of rows")
     compiled = PartlyCompiled(candidate.before, write_description(candidate.description))
     for method in methods:  # where the steps take most of the time there is no need to look further
         slow, fast = time_both(getattr(model, method), getattr(compiled, method), tables[0][:1])

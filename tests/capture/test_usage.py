@@ -14,6 +14,7 @@ from jupyter_deploy.capture.usage import find_use
      {"predict_proba"}),
     ("def f(x):\n    g = lambda y: model.decision_function(y)\n    return g(x), x.model, model.feature_names_in_",
      {"decision_function"}),
+    ("def f(x):\n    model.eval()\n    return model(x)", {"__call__"}),
 ])
 def test_asking_is_plain(code: str, methods: set[str]) -> None:
     use = find_use("model", [Piece("f", "function", code, "f"), Piece("model", "state", "model = load('model')", "f")])
@@ -36,6 +37,7 @@ def test_asking_is_plain(code: str, methods: set[str]) -> None:
     ("def f(x, used=model):\n    return used.predict(x)", "model"),
     ("def f(x):\n    return globals()['model'].score(x)", "globals()"),
     ("def f(x):\n    return model(*x)", "model(*x)"),
+    ("def f(x):\n    return model.eval('a + 1')", "model.eval"),
 ])
 def test_any_other_use_is_told(code: str, shown: str) -> None:
     asks = Piece("g", "function", "def g(x):\n    return model.predict(x)", "g")

@@ -13,6 +13,7 @@ from jupyter_deploy.runtime.compiled.description import parse_description, write
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 nn = torch.nn
+functional = torch.nn.functional
 
 PARITY = 1e-5
 """The largest difference of numbers around 1: sums in single precision, in another order."""
@@ -27,6 +28,16 @@ class Residual(nn.Module):
     def forward(self, data: Any) -> Any:
         hidden = torch.relu(self.first(data)) * self.scale + data
         return torch.softmax(self.second(hidden / 2.0), dim=-1)
+
+
+class Mixing(nn.Module):
+    def forward(self, data: Any) -> Any:
+        return data.view(-1, 6)
+
+
+class Dropping(nn.Module):
+    def forward(self, data: Any) -> Any:
+        return functional.dropout(data, 0.5)
 
 
 class Branching(nn.Module):
@@ -45,7 +56,39 @@ def convolution() -> Any:
                          nn.Linear(6, 3))
 
 
+class Functional(nn.Module):
+    """As tutorials write it: pools, dropout and shapes in `forward`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 6, 3)
+        self.pool, self.hidden, self.last = nn.MaxPool2d(2, 2), nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, data: Any) -> Any:
+        data = self.pool(functional.relu(self.first(data)))
+        data = functional.max_pool2d(functional.leaky_relu(self.second(data), 0.2), 2)
+        data = data.view(data.size(0), -1)
+        data = functional.dropout(functional.gelu(self.hidden(data)), 0.5, training=self.training)
+        return functional.log_softmax(self.last(data), dim=1)
+
+
+class Shapes(nn.Module):
+    def forward(self, data: Any) -> Any:
+        turned = data.permute(0, 2, 1).transpose(1, 2).reshape(-1, data.shape[1] * data.shape[2])
+        means = torch.cat([data.mean(dim=(1, 2)).unsqueeze(1), data.sum(2).mean(1, keepdim=True)], dim=1)
+        scores = torch.matmul(data, data.transpose(-2, -1)).flatten(1)
+        return torch.cat([turned.contiguous(), means ** 2, torch.exp(-scores.abs()), data[:, :, 0].sqrt().detach()], 1)
+
+
+class Head(nn.Module):
+    def forward(self, data: Any) -> Any:
+        data = functional.adaptive_avg_pool2d(functional.avg_pool2d(functional.silu(data), 2), 1)
+        return torch.flatten(functional.softplus(data) + functional.hardswish(data), 1).squeeze(-1)
+
+
 MODULES = [
+    (Functional, (1, 10, 10)), (Head, (1, 8, 8)),
+    (lambda: nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU6(), nn.MaxPool1d(2), nn.AvgPool1d(2), nn.Hardsigmoid()), (1, 14)),
     (perceptron, (12,)), (Residual, (12,)), (convolution, (1, 12, 12)),
     (lambda: nn.Sequential(nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 1), nn.Sigmoid()), (12,)),
     (lambda: nn.Sequential(nn.Conv1d(3, 5, 3, dilation=2), nn.ELU(), nn.Flatten(1), nn.Linear(40, 2)), (3, 12)),
@@ -80,7 +123,7 @@ def test_answers_are_the_modules_for_any_number_of_rows(factory: Any, shape: tup
         assert found.dtype == expected.dtype
         assert found.shape == expected.shape
         assert float((expected - found).abs().max()) < PARITY
-        assert torch.equal(compiled.forward(many), found)
+        assert torch.equal(compiled.eval().forward(many), found)
 
 
 def test_the_trial_measures_both() -> None:
@@ -104,9 +147,11 @@ def test_what_the_module_refuses_is_refused() -> None:
 
 @pytest.mark.parametrize(("model", "reason"), [
     (Branching(), "torch.fx cannot trace it"),
+    (Mixing(), "view that changes the number of rows is not compiled"),
+    (Dropping(), "dropout that goes on outside of training"),
     (nn.Sequential(nn.Linear(12, 4), nn.PReLU()), "the layer PReLU is not compiled"),
     (nn.Sequential(nn.Linear(12, 4).double()), "not of float32"),
-], ids=["branching", "layer", "double"])
+], ids=["branching", "mixing", "dropout", "layer", "double"])
 def test_what_is_not_compiled_says_why(model: Any, reason: str) -> None:
     with pytest.raises(NotCompiled, match=reason):
         compile_module(model.eval(), (12,))

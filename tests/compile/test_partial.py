@@ -124,7 +124,7 @@ def test_what_is_not_worth_it_or_cannot_be_shown_stays() -> None:
     slow = make_pipeline(FunctionTransformer(wait), LogisticRegression()).fit(rows, labels)
     with pytest.raises(NotFaster, match=r"no compiled form of FunctionTransformer, and compiling .* gains little"):
         try_partial(slow, find_candidate(slow), ["predict"], [rows[:3]])
-    with pytest.raises(NotCompiled, match="no golden call shows what rows it takes"):
+    with pytest.raises(NotCompiled, match="asked about no table of rows"):
         try_partial(slow, find_candidate(slow), ["predict"], [])
 
 
