@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from .decode import InvalidInput
 from .entries import Place, ServedEntry, Service, place_error, place_stack
-from .lines import Line
+from .lines import Line, Room
 from .logs import log
 from .messages import Answer, Request
 from .refusals import Refusal, gave_way, outwaited
@@ -28,6 +28,9 @@ INSTANT = 0.0005
 """Seconds: an entry that takes less on average is called as soon as its request is read."""
 QUICK = 0.005
 """Seconds: an entry that takes less on average is called in the event loop, where a thread's hand-over is saved."""
+FEW, MOST = 2, 32
+"""Threads for entries that all hold the interpreter, and for such as wait: of the first, more would only keep it from
+the event loop for longer, but with one, a call that hangs would hold up all others."""
 SMALL = 1 << 16
 """Bytes: a larger body is decoded in a thread, whatever the entry."""
 
@@ -39,16 +42,6 @@ class OnStuck(Protocol):
 
     def __call__(self, entry: str, seconds: float, cell: str | None, *, fatal: bool) -> None:
         """Act on it, in the watchdog's thread."""
-
-
-class Room(Protocol):
-    """Where requests wait for their turn."""
-
-    def expect(self, priority: int) -> float:
-        """Estimate the seconds that a newcomer would wait."""
-
-    def give_way(self, newcomer: Request) -> bool:
-        """Refuse one who waits with less right than a newcomer; False when there is none."""
 
 
 @dataclass
@@ -82,7 +75,7 @@ class Caller:
         self._stateful = service.stateful
         self._timeout = timeout
         self._on_stuck = on_stuck
-        self._threads = 1 if service.stateful else min(32, (os.cpu_count() or 1) + 4)
+        self._threads = 1 if service.stateful else min(MOST, (os.cpu_count() or 1) + 4)
         self._pool = ThreadPoolExecutor(self._threads, "call")
         self._line: Line[Job[Any]] = Line()
         self._lock = threading.Lock()
@@ -101,14 +94,17 @@ class Caller:
         """Start the watchdog."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
+    def fit(self, entries: Iterable[ServedEntry]) -> None:
+        """Have as many threads as suit these entries from now on; to be called while none is in a call."""
+        grips = {entry.grip for entry in entries if not entry.is_async and entry.seconds >= INSTANT}
+        if not self._stateful and ("waits" in grips or grips == {"holds"}):
+            self._threads = MOST if "waits" in grips else FEW
+            self._pool.shutdown(wait=False)
+            self._pool = ThreadPoolExecutor(self._threads, "call")
+
     def beat(self) -> None:
         """Tell the watchdog that the event loop turns; to be called once a second."""
         self._beat = perf_counter()
-
-    @property
-    def running(self) -> bool:
-        """Whether a thread is in a call."""
-        return bool(self._running)
 
     @property
     def running_calls(self) -> int:
@@ -143,8 +139,8 @@ class Caller:
         return self.is_short(entry) and len(request.body) < SMALL
 
     def is_short(self, entry: ServedEntry) -> bool:
-        """Tell whether an entry's calls may run in the event loop."""
-        return entry.seconds < QUICK and not entry.is_async and not self._stateful
+        """Tell whether an entry's calls may run in the event loop: not if it only waits, as others could go on."""
+        return entry.seconds < QUICK and entry.grip != "waits" and not entry.is_async and not self._stateful
 
     def call(self, request: Request) -> Answer:
         """Answer a request by calling its entry, here in the event loop and now."""

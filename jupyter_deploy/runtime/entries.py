@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .counters import Meter
 from .decode import InvalidInput, compile_decoder
+from .grip import Grip
 from .manifest import Entry, Manifest, check_files
 from .tables import Calls, FormDecoder
 
@@ -40,8 +41,8 @@ class ServedEntry:
     `seconds` is the running mean of its calls' duration: it decides where the next one runs.
     """
 
-    __slots__ = ("decode", "described", "forms", "function", "is_async", "meter", "name", "needs_rows", "original",
-                 "plan", "queue", "seconds")
+    __slots__ = ("decode", "described", "forms", "function", "grip", "is_async", "meter", "name", "needs_rows",
+                 "original", "plan", "queue", "seconds")
 
     meter: Meter
     """Set by the worker that serves it."""
@@ -62,6 +63,7 @@ class ServedEntry:
         self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
         self.function = _collect_async(function) if yields else function
         self.seconds = INFINITY
+        self.grip: Grip = "unknown"
         self.plan = None
         self.queue = None
         self.needs_rows = False

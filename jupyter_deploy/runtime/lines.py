@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .terms import HIGH, LOW, NORMAL, Terms
+
+if TYPE_CHECKING:
+    from .messages import Request
 
 _ORDERS = ((HIGH, NORMAL, LOW), (NORMAL, HIGH, LOW), (LOW, NORMAL, HIGH))
 _SECOND, _THIRD = 4, 16
@@ -24,6 +27,16 @@ class Waiting(Protocol):
     terms: Terms | None
     client: str | None
     """The caller's address; None on this machine."""
+
+
+class Room(Protocol):
+    """Where requests wait for their turn."""
+
+    def expect(self, priority: int) -> float:
+        """Estimate the seconds that a newcomer would wait."""
+
+    def give_way(self, newcomer: Request) -> bool:
+        """Refuse one who waits with less right than a newcomer; False when there is none."""
 
 
 Item = TypeVar("Item", bound=Waiting)

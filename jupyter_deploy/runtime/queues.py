@@ -18,8 +18,8 @@ from .messages import Answer, Deliver, Request
 from .refusals import Refusal, gave_way, outwaited
 from .terms import is_overdue
 
-LARGE = 1 << 20
-"""Bytes of bodies that are answered together."""
+LARGE = 1 << 17
+"""Bytes of bodies that are answered together: with more, the first would wait for the last, and nothing is gained."""
 
 
 class Queue:

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 
 from .batches import Plan
-from .calls import Caller
+from .calls import INSTANT, Caller
 from .encode import encode
 from .entries import ServedEntry, Service
+from .grip import Grip, measure_grip
 from .logs import log
 from .manifest import GoldenCall
 from .messages import Request
@@ -20,6 +21,12 @@ from .options import Options
 from .protocols.typed import prediction_of
 from .trials import ROW_BY_ROW, Trial, Unlike
 
+SAID: dict[Grip, str] = {
+    "waits": "waits for something else: calls run in threads, many at a time",
+    "lets go": "computes without Python's lock: long calls run in threads, on several cores at a time",
+    "holds": "holds Python's lock: long calls run in a thread, and only more workers do more at a time",
+    "unknown": "was not watched: long calls run in threads",
+}
 PATIENCE = 30.0
 """Seconds after which a worker is ready even if not every golden call has been called."""
 
@@ -53,6 +60,16 @@ async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], m
         # The first calls paid for imports and caches; what counts is how long the next one takes.
         entry.seconds = float("inf")
         await _try(caller, requests[-1])
+        if not entry.is_async and not service.stateful and entry.seconds >= INSTANT:
+            await _watch(entry, requests[-1], caller)
+    caller.fit(service.entries.values())
+
+
+async def _watch(entry: ServedEntry, golden: Request, caller: Caller) -> None:
+    """Find out whether an entry that is not called at once lets others run."""
+    run = partial(measure_grip, partial(caller.answer, golden))
+    entry.grip = await caller.submit(entry, run, lambda _: "unknown")
+    log(logging.INFO, f"a call of {entry.name} takes {entry.seconds * 1000:.1f} ms and {SAID[entry.grip]}")
 
 
 async def _try_without_rows(entry: ServedEntry, golden: Request, caller: Caller) -> None:

@@ -84,7 +84,7 @@ def main(options: Options, begun: float) -> int:
     loop.run_until_complete(worker.serve(listener, begun))
     with contextlib.suppress(OSError):
         sys.stderr.flush()
-    if worker.caller.running:
+    if worker.caller.running_calls:
         os._exit(0)  # a call that is still running in a thread would hold up the interpreter's end
     return 0
 
