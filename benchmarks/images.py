@@ -56,6 +56,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
         for name in (*OURS, *STYLES):
             subprocess.run(["docker", "rmi", "--force", _tag(name)], capture_output=True, check=False, timeout=60)
         docker("rmi", base)
+        docker("image", "prune", "--force", "--filter", f"label=bench={os.getpid()}")  # what had these names before
 
 
 def why_not() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from jupyter_deploy.image.choice import choose_system, find_lacks
 from jupyter_deploy.image.engine import Engine, connect
 from jupyter_deploy.image.parts import Parts, prune_parts
 from jupyter_deploy.image.project import Project, check_secrets, choose_wheels_for, make_project
-from jupyter_deploy.image.proving import prove_image
+from jupyter_deploy.image.proving import check_reachable, prove_image
 from jupyter_deploy.image.sbom import write_sbom
 from jupyter_deploy.image.wheels import Platform, Wheel
 from jupyter_deploy.proof import Proof
@@ -23,6 +24,8 @@ from jupyter_deploy.registry import data_dir
 
 Report = Callable[[str, str, float], None]
 """Called after each stage with its name, what came of it, and the seconds it took."""
+BASE = "NBDEPLOY_BASE"
+"""The variable that names the base image of whoever always builds on the same."""
 _PLATFORMS = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _REFERENCE = re.compile(r"[a-z0-9]+([._/:-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?", re.ASCII)
 
@@ -34,7 +37,7 @@ class BuildOptions:
     tag: str | None = None
     """The image's name; by default the service's, with the version as its tag."""
     base: str | None = None
-    """The image to build on; by default `python:<minor>-slim`."""
+    """The image to build on; by default that of `NBDEPLOY_BASE`, else `python:<minor>-slim`."""
     platform: str | None = None
     """Such as `linux/arm64`; by default the engine's own."""
     push: bool = False
@@ -93,6 +96,7 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
     bundle = open_bundle(folder)
     reference = _check_reference(options.tag or f"{bundle.manifest.name}:{bundle.version}")
     engine = connect()
+    check_reachable(engine)
     parts = _prepare(bundle, options, engine, report, say)
     image = _build(parts, report)
     try:
@@ -142,8 +146,10 @@ def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, report: Repo
 
 def _see_to_cuda(wheels: tuple[Wheel, ...], bundle: Bundle, options: BuildOptions, say: Callable[[str], None]) -> None:
     """Refuse a service that needs a GPU where neither a wheel nor the author's own base can have CUDA's libraries."""
+    hardware = bundle.manifest.hardware
+    own_base = options.base or os.environ.get(BASE)
     for lack in find_lacks(wheels, bundle.manifest):
-        if options.base is None and bundle.manifest.hardware is not None and bundle.manifest.hardware.gpu == "needed":
+        if not own_base and hardware is not None and hardware.gpu == "needed":
             what, _, advice = lack.partition(": ")
             raise RequirementError(what, advice=advice)
         say(f"; {lack}")
@@ -193,8 +199,8 @@ def _prove(engine: Engine, image: str, bundle: Bundle, options: BuildOptions, re
 
 
 def default_base(python: str) -> str:
-    """Name the base image for a minor version of Python."""
-    return f"python:{python}-slim"
+    """Name the base image for a minor version of Python, unless the author's `NBDEPLOY_BASE` names another."""
+    return os.environ.get(BASE) or f"python:{python}-slim"
 
 
 def _keep_sbom(project: Project) -> Path:

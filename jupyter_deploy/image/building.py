@@ -9,8 +9,9 @@ from typing import Any
 
 from jupyter_deploy.image.refusals import explain_build, strip_colours
 
-_MADE = re.compile(r"(?:---> |COMMIT )?([0-9a-f]{12,64})$")
-_STEP = re.compile(r"Step (\d+)/(\d+) : (.+)")
+_MADE = re.compile(r"(?:-{2,3}> |COMMIT )?([0-9a-f]{11,64})$")
+_STEP = re.compile(r"(?:\[\d+/\d+\] )?S(?:tep|TEP) \d+/\d+ ?: (.+)")
+"""As Docker tells what it does, and podman: `Step 2/4 : COPY a /a`, `[1/2] STEP 2/4: COPY a /a`."""
 
 
 @dataclass
@@ -35,7 +36,7 @@ class BuildLog:
                 raise explain_build(strip_colours(str(event["error"])), self._lines)
             text = strip_colours(str(event.get("stream", "")))
             if step := _STEP.match(text):
-                self._begin(step.group(3))
+                self._begin(step.group(1))
             if text:
                 self._lines.append(text)
             found = _MADE.match(text)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import socket
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from jupyter_deploy.errors import ImageError
+from jupyter_deploy.image.addresses import knock, list_addresses
 from jupyter_deploy.image.building import BuildLog
 from jupyter_deploy.image.refusals import explained, name_reason
 from jupyter_deploy.runtime.manifest import Manifest
@@ -48,7 +47,9 @@ class Engine:
     @property
     def local(self) -> bool:
         """Whether its containers' ports can be reached on this machine's loopback address."""
-        return not self.where.startswith(("tcp:", "ssh:", "http:", "https:"))
+        scheme, _, place = self.where.partition("://")
+        host = urlsplit(f"//{place}").hostname if scheme in ("tcp", "ssh", "http", "https") else "localhost"
+        return host in ("localhost", "127.0.0.1", "::1")
 
     def find(self, reference: str) -> dict[str, Any] | None:
         """Give what the engine knows about an image; None when it has none of that name or id."""
@@ -169,8 +170,8 @@ class Engine:
             return
         labels = found.get("Config", {}).get("Labels") or {}
         ours = ":".join(labels.get(f"org.opencontainers.image.{key}", "") for key in ("title", "version"))
-        if ours in (found.get("RepoTags") or ()):
-            self.remove_image(ours)
+        for name in {ours, f"docker.io/library/{ours}", f"localhost/{ours}"} & set(found.get("RepoTags") or ()):
+            self.remove_image(name)  # podman writes a name in full
         self.remove_unnamed(image)
 
     def list_names(self, name: str) -> dict[str, float]:
@@ -192,8 +193,9 @@ class Engine:
                        advice="docker login REGISTRY, or another name with --tag"):
             for event in self._client.api.push(name, tag=tag, stream=True, decode=True):
                 if "error" in event:
-                    raise ImageError(f"the registry refused {reference}: {event['error']}",
-                                     advice="docker login REGISTRY, or name another place with --tag REGISTRY/NAME:TAG")
+                    raise ImageError(f"the registry refused {reference}: {event['error']}", advice=(
+                        "docker login REGISTRY, or name another place with --tag REGISTRY/NAME:TAG; the image stays "
+                        f"here under its name, proven: docker push {reference} tries again"))
                 if event.get("status") == "Pushed":
                     say(f"pushed layer {event.get('id', '')}")
 
@@ -201,7 +203,7 @@ class Engine:
 def connect() -> Engine:
     """Connect to the engine that the user has.
 
-    `DOCKER_HOST` is asked first, then the current context of the `docker` command, then the sockets where Docker,
+    `DOCKER_HOST` or the context of the `docker` command says which one; else the sockets are asked where Docker,
     rootless Docker and podman listen.
 
     Raises
@@ -217,9 +219,9 @@ def connect() -> Engine:
         raise ImageError("building an image takes the Docker SDK for Python, which is not installed",
                          advice="install it with: pip install 'nbdeploy[docker]'") from error
     refused = []
-    for address in _addresses():
+    for address in list_addresses():
         try:
-            _knock(address)
+            knock(address, _TIMEOUT)
             client = docker.DockerClient(base_url=address, timeout=_TIMEOUT, version="auto")
             client.ping()
         except (docker.errors.DockerException, OSError, ValueError) as error:
@@ -231,41 +233,6 @@ def connect() -> Engine:
         advice = ("add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), "
                   "or use rootless Docker")
     raise ImageError("no container engine answers: " + "; ".join(refused), advice=advice)
-
-
-def _knock(address: str) -> None:
-    """See that something listens (raises `OSError`): the SDK leaves a socket open when nothing does."""
-    if address.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(_TIMEOUT)
-            probe.connect(address.removeprefix("unix://"))
-
-
-def _addresses() -> Iterator[str]:
-    if os.environ.get("DOCKER_HOST"):
-        yield os.environ["DOCKER_HOST"]
-        return
-    seen = set()
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    sockets = ["/var/run/docker.sock", f"{runtime}/docker.sock", f"{Path.home()}/.docker/run/docker.sock",
-               f"{runtime}/podman/podman.sock", "/run/podman/podman.sock"]
-    for number, address in enumerate([_context(), *[f"unix://{one}" for one in sockets]]):
-        path = Path(str(address).removeprefix("unix://"))
-        # The first socket is named even where there is none: it is what the user expects.
-        if address and address not in seen and (number < 2 or path.exists()):
-            seen.add(address)
-            yield address
-
-
-def _context() -> str | None:
-    """Give the address of the context that `docker context use` chose."""
-    from docker.context import ContextAPI
-
-    try:
-        context = ContextAPI.get_current_context()
-    except Exception:  # noqa: BLE001 - a context file that cannot be read is one that nobody chose
-        return None
-    return str(context.Host).replace("http+unix://", "unix://") if context and context.Host else None
 
 
 def _read_time(found: Mapping[str, Any]) -> float:

@@ -21,7 +21,7 @@ def describe_step(step: str) -> str | None:
     """Say in a few words what a step of the engine does that may take long; None for all others."""
     if not step.startswith("RUN "):
         return None
-    words = {'"environment"]': "unpacking and compiling the packages", '"copy"': "compiling the service"}
+    words = {'"environment"]': "unpacking and compiling the packages", '"copy"': "compiling the runtime"}
     text = next((text for word, text in words.items() if word in step), None)
     return text or ("installing system libraries" if "apt-get" in step else step[4:_SHORT])
 

@@ -19,6 +19,13 @@ _PATIENCE = 300.0
 """Seconds that a service may take to load."""
 
 
+def check_reachable(engine: Engine) -> None:
+    """See that a container's port can be reached from here (raises `ImageError`)."""
+    if not engine.local:
+        raise ImageError("an image is proven in a container, which cannot be reached at an engine on another machine",
+                         where=engine.where, advice="build where the engine runs, or use a local one")
+
+
 def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping[str, str]) -> Proof:
     """Run the image under a private name and replay the golden calls; the container is gone afterwards.
 
@@ -35,9 +42,6 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
         When the engine cannot run it: among others, when the service needs a GPU and the engine has none.
 
     """
-    if not engine.local:
-        raise ImageError("an image is proven in a container, which cannot be reached at an engine on another machine",
-                         where=engine.where, advice="build where the engine runs, or use a local one")
     wanted = bundle.manifest.environment
     environment = {**{name: os.environ[name] for name in wanted if name in os.environ}, **environment}
     if missing := [name for name in wanted if name not in environment]:

@@ -12,7 +12,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 """Engines send what a step wrote to standard error in red."""
 _OWN = "nbdeploy: "
 """What `layers.py` begins a line with that is meant for the author."""
-_NO_SPACE = "no space left on device"
+_NO_SPACE = re.compile("no space left on device", re.IGNORECASE)
+_UNREACHED = re.compile(r"(?:invalid from flag value |pull access denied for )(\S+?)[:,] (.+)", re.DOTALL)
+"""What an engine says of an image that a step copies from."""
 _FULL = "its disk is full: docker system df shows what takes the space, docker system prune frees it"
 _GPU = re.compile(r"device driver|nvidia|\bCDI\b", re.IGNORECASE)
 _TOOLKIT = ("install the NVIDIA container toolkit (nvidia-ctk runtime configure --runtime=docker, then restart the "
@@ -40,7 +42,7 @@ def explained(doing: str, *, kind: type[DeployError] = ImageError, where: str | 
             raise kind(f"the service needs a GPU, and the container engine cannot give it one: {text}", where=where,
                        advice=_TOOLKIT) from error
         raise kind(f"the container engine could not {doing}: {text}",
-                   advice=_FULL if _NO_SPACE in text else advice) from error
+                   advice=_FULL if _NO_SPACE.search(text) else advice) from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise kind(f"the container engine could not {doing}: {name_reason(error)}", where=where,
                    advice=advice or "see whether it still runs: docker info") from error
@@ -72,5 +74,9 @@ def explain_build(message: str, log: Sequence[str]) -> ImageError:
         return ImageError("the image cannot be built: the engine's machine cannot run programs of that platform",
                           advice="set up emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or "
                                  "build on such a machine")
+    if unreached := _UNREACHED.match(message):
+        name, reason = unreached.groups()
+        return ImageError(f"the image cannot be built: {name}, which it copies from, cannot be pulled: {reason}",
+                          advice=f"docker pull {name} says more; once it is there, the build takes it from the engine")
     text = "\n".join([f"the image cannot be built: {message}", *log[-12:]])
-    return ImageError(text, advice=_FULL if _NO_SPACE in text else None)
+    return ImageError(text, advice=_FULL if _NO_SPACE.search(text) else None)

@@ -63,7 +63,7 @@ def test_up_tells_each_stage_of_the_build(jupyter_folders: Path, tmp_path: Path,
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         assert {"wheels", "environment", "content", "service", "start"} <= {line.split()[0] for line in lines}
         # The text is at most 60 characters in a line of columns; only a list of packages may be longer.
-        assert any("compiling the service" in line for line in lines)
+        assert any("compiling the runtime" in line for line in lines)
         image = docker("images", "--quiet", name)
         assert image
     finally:

@@ -32,7 +32,7 @@ def test_no_file_has_what_a_caller_sent(private: Image) -> None:
     assert private.proof.equal == 2
     found = docker("run", "--rm", "--user", "0", "--entrypoint", "sh", private.reference, "-c",
                    f"ls /service; grep -rlF -e {PERSON} -e {float(PERSON) * 2} /service /environment || true")
-    assert found.split() == ["__pycache__", "bundle.json", "runtime", "service.py"]
+    assert found.split() == ["bundle.json", "runtime", "service.py"]
     labels = inspect(private.reference, ".Config.Labels")
     assert len(labels["nbdeploy.golden"]) == 64
 

@@ -29,6 +29,29 @@ def test_what_a_step_says_in_red_is_the_error() -> None:
                                     "it needs glibc 2.41")
 
 
+@pytest.mark.parametrize(("message", "said", "advice"), [
+    ('invalid from flag value registry.example/adapter:1.0: Get "https://registry.example/v2/": no such host',
+     "registry.example/adapter:1.0, which it copies from, cannot be pulled: Get", "docker pull registry.example/adapter:1.0 "),
+    ("OSError: [Errno 28] No space left on device", "No space left", "its disk is full"),
+])
+def test_why_a_build_ended_is_said(message: str, said: str, advice: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        BuildLog(lambda _: None).read([{"error": message}])
+    assert said in caught.value.message
+    assert advice in str(caught.value.advice)
+
+
+def test_podman_tells_of_its_steps_in_its_own_way() -> None:
+    log = BuildLog(lambda _: None)
+    log.read([*({"stream": text} for text in [
+        "[1/2] STEP 1/2: FROM base AS files\n", "[1/2] STEP 2/2: COPY a /a\n", "--> 49ce4fd6242\n",
+        "[2/2] STEP 1/2: FROM base\n", "[2/2] STEP 2/2: COPY --from=files /a /\n", "[2/2] COMMIT\n", "--> 4f88ae1e684\n",
+        "4f88ae1e6848b6f906691b6171824047547fceafaa8cfd82822ccd9ed0208f61\n"]),
+        {"aux": {"ID": "sha256:4f88ae1e6848b6f906691b6171824047547fceafaa8cfd82822ccd9ed0208f61"}}])
+    assert log.stages == ["49ce4fd6242"]
+    assert log.image == "sha256:4f88ae1e6848b6f906691b6171824047547fceafaa8cfd82822ccd9ed0208f61"
+
+
 def test_a_machine_that_cannot_run_the_platform_is_said() -> None:
     with pytest.raises(ImageError, match="cannot run programs of that platform"):
         BuildLog(lambda _: None).read([{"error": "exec /usr/bin/python3: exec format error"}])

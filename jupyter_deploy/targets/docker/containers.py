@@ -49,6 +49,24 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What a container may use, and that the engine restarts it whenever it ends."""
+
+    memory: int | None
+    """Bytes; None: no limit."""
+    cpus: float | None
+
+    def dump(self) -> dict[str, Any]:
+        """Give it as an engine takes it."""
+        limits: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
+        if self.memory is not None:
+            limits |= {"mem_limit": self.memory, "memswap_limit": self.memory}
+        if self.cpus is not None:
+            limits |= {"cpu_period": _CPU_PERIOD, "cpu_quota": int(self.cpus * _CPU_PERIOD)}
+        return limits
+
+
+@dataclass(frozen=True)
 class Container:
     """A container of a deployment."""
 
@@ -73,7 +91,7 @@ class Containers:
         self._engine = engine
         self._owner = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
 
-    def start(self, spec: Spec) -> Container:
+    def start(self, spec: Spec, share: Share | None = None) -> Container:
         """Start a container of a version and wait until it is ready.
 
         Raises
@@ -84,7 +102,7 @@ class Containers:
             When the engine refuses to run it.
 
         """
-        identity = self._create(spec)
+        identity = self._create(spec, share)
         try:
             with _explained(f"start a container of {spec.name}", gpus=spec.gpus):
                 self._api.start(identity)
@@ -93,24 +111,24 @@ class Containers:
             self.remove(identity)
             raise
 
-    def start_all(self, spec: Spec, number: int) -> tuple[Container, ...]:
+    def start_all(self, spec: Spec, number: int, share: Share | None = None) -> tuple[Container, ...]:
         """Start some containers of a version; when one does not start, none is left."""
         started: list[Container] = []
         try:
             while len(started) < number:
-                started.append(self.start(spec))
+                started.append(self.start(spec, share))
         except BaseException:
             for one in started:
                 self.remove(one.id)
             raise
         return tuple(started)
 
-    def _create(self, spec: Spec) -> str:
+    def _create(self, spec: Spec, share: Share | None) -> str:
         labels = {_DEPLOYMENT: spec.name, _VERSION: spec.version, _OWNER: self._owner}
         host = {
             "port_bindings": {PORT: ("127.0.0.1", _find_port(self._taken()))}, "read_only": True, "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"], "tmpfs": {"/tmp": ""},  # noqa: S108 - inside the container
-            "log_config": {"Type": "json-file", "Config": _LOG}, "init": False,
+            "log_config": {"Type": "json-file", "Config": _LOG}, "init": False, **(share.dump() if share else {}),
         }
         if spec.gpus:
             host["device_requests"] = ALL_GPUS
@@ -163,24 +181,38 @@ class Containers:
         seen = (self.find(one["Id"]) for one in found)
         return tuple(one for one in seen if one is not None)
 
-    def keep(self, identity: str, *, memory: int | None, cpus: float | None) -> None:
-        """Limit a container to what it may use, and have the engine restart it whenever it ends."""
-        limits: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
-        if memory is not None:
-            limits |= {"mem_limit": memory, "memswap_limit": memory}
-        if cpus is not None:
-            limits |= {"cpu_period": _CPU_PERIOD, "cpu_quota": int(cpus * _CPU_PERIOD)}
-        with _explained("limit a container"):
-            self._api.update_container(identity, **limits)
+    def keep(self, spec: Spec, started: Sequence[Container], share: Share) -> tuple[Container, ...]:
+        """Limit the containers to their share; an engine that cannot change containers gets others in their place."""
+        if all(self._update(one.id, **share.dump()) for one in started):
+            return tuple(started)
+        others = self.start_all(spec, len(started), share)
+        for one in started:
+            self.remove(one.id)
+        return others
 
-    def drain(self, identity: str) -> None:
-        """Have a container end when what it accepted is answered, and not be restarted."""
+    def _update(self, identity: str, **settings: Any) -> bool:
+        """Change a container; False where the engine cannot, as podman before its version 5."""
+        import docker.errors
+
+        try:
+            with _explained("limit a container"):
+                self._api.update_container(identity, **settings)
+        except docker.errors.NotFound:
+            if self.find(identity) is None:
+                raise
+            return False
+        return True
+
+    def drain(self, identity: str, seconds: float) -> None:
+        """Have a container end when what it accepted is answered, after `seconds` at most, and not be restarted."""
         import docker.errors
 
         # One that has ended, or is gone, has nothing to finish.
         with contextlib.suppress(docker.errors.NotFound, TargetError), _explained("end a container"):
-            self._api.update_container(identity, restart_policy={"Name": "no"})
-            self._api.kill(identity, "SIGTERM")
+            if self._update(identity, restart_policy={"Name": "no"}):
+                self._api.kill(identity, "SIGTERM")
+            else:
+                self._api.stop(identity, timeout=int(seconds))
 
     def wait(self, identity: str, seconds: float) -> None:
         """Wait until a container has ended."""

@@ -26,7 +26,7 @@ _START_SECONDS = 60.0
 def retire(containers: Containers, name: str, identities: Sequence[str], seconds: float) -> None:
     """End containers as soon as they have answered what they accepted, after `seconds` at most."""
     for identity in identities:
-        containers.drain(identity)
+        containers.drain(identity, seconds)
     for identity in identities:
         containers.wait(identity, seconds)
         keep_log(containers, name, identity, data_dir())

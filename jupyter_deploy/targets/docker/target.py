@@ -14,6 +14,7 @@ from jupyter_deploy.environment import Environment
 from jupyter_deploy.errors import BundleError, TargetError
 from jupyter_deploy.hardware import parse_usage, suggest_size
 from jupyter_deploy.image import BuildOptions, build_image
+from jupyter_deploy.image.build import default_base
 from jupyter_deploy.image.engine import Engine, connect
 from jupyter_deploy.image.listing import report_steps
 from jupyter_deploy.registry import (
@@ -33,7 +34,7 @@ from jupyter_deploy.registry import (
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.deployments import find_records
-from jupyter_deploy.targets.docker.containers import Container, Containers, Spec, is_ours
+from jupyter_deploy.targets.docker.containers import Container, Containers, Share, Spec, is_ours
 from jupyter_deploy.targets.docker.logs import follow_logs, read_logs, remove_files
 from jupyter_deploy.targets.docker.options import (
     GRACE_SECONDS,
@@ -55,9 +56,8 @@ from jupyter_deploy.targets.target import Candidate, Deployment, Plan, Report, S
 class _Running:
     """Containers of one version that are ready."""
 
+    spec: Spec
     containers: tuple[Container, ...]
-    image: str
-    gpus: bool
 
     @property
     def ports(self) -> list[int]:
@@ -85,7 +85,7 @@ class DockerTarget:
         gpu = {"needed": " with all GPUs", "usable": " with all GPUs, if the engine can give them"}.get(
             manifest.hardware.gpu if manifest.hardware else "none", "")
         lines = (
-            f"build the image {name}:{manifest.version} on {options.base or f'python:{manifest.python}-slim'}",
+            f"build the image {name}:{manifest.version} on {options.base or default_base(manifest.python)}",
             f"prove it in a container, unseen by callers (golden calls: {len(manifest.golden)})",
             f"run it{gpu}, with the limits that the proof suggests; containers: {options.workers}",
             f"take over {options.host or LOOPBACK}, port {options.port or 'remembered, or a free one'}",
@@ -123,7 +123,7 @@ class DockerTarget:
         containers = Containers(engine, data_dir())
         gpus = engine.wants_gpus(manifest)
         spec = Spec(name, version, image, write_arguments(name, limits, digest), variables, gpus)
-        return _Running(containers.start_all(spec, workers), image, gpus)
+        return _Running(spec, containers.start_all(spec, workers))
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
         """Send callers to the candidate's containers; those before finish what they accepted."""
@@ -136,12 +136,12 @@ class DockerTarget:
         record = Record(
             plan.name, self.name, options.host or (known.host if known else LOOPBACK),
             options.port or (known.port if known else 0), _workers(options, known), plan.version,
-            limits={**dataclasses.asdict(options.limits), "base": options.base, "gpus": running.gpus,
+            limits={**dataclasses.asdict(options.limits), "base": options.base, "gpus": running.spec.gpus,
                     "memory": options.memory or (size.memory if size else None),
                     "cpus": options.cpus or (size.cpus if size else None)},
             api_key_digest=options.api_key_digest)
         release = VersionRecord(
-            plan.name, plan.version, str(plan.bundle), _environment(running.image), dict(proof) if proof else None,
+            plan.name, plan.version, str(plan.bundle), _environment(running.spec.image), dict(proof) if proof else None,
             plan.notebook, previous=known.version if known else None)
         url = self._go_live(record, running, "deployed", release)
         del self._staged[candidate.handle]
@@ -149,13 +149,18 @@ class DockerTarget:
 
     def _go_live(self, record: Record, running: _Running, kind: str, release: VersionRecord | None = None) -> str:
         """Limit the containers, send callers to them, write it down, and let those before finish."""
+        share = Share(record.limits["memory"], record.limits["cpus"])
         containers = Containers(connect(), data_dir())
-        for identity in running.ids:
-            containers.keep(identity, memory=record.limits["memory"], cpus=record.limits["cpus"])
+        running = _Running(running.spec, containers.keep(running.spec, running.containers, share))
         host = LOOPBACK if record.host == "localhost" else record.host
-        with _supervisor() as client:
-            answer = client.request("forward", name=record.name, host=host, port=record.port or None,
-                                    ports=running.ports, api_key_digest=record.api_key_digest)
+        try:
+            with _supervisor() as client:
+                answer = client.request("forward", name=record.name, host=host, port=record.port or None,
+                                        ports=running.ports, api_key_digest=record.api_key_digest)
+        except BaseException:
+            for identity in running.ids:
+                containers.remove(identity)
+            raise
         before = containers_of(_find(record.name))
         live = dataclasses.replace(record, host=host, port=answer["port"], wanted="live",
                                    limits={**record.limits, "ports": running.ports, "containers": running.ids})
