@@ -160,10 +160,18 @@ def _classify(value: Any) -> tuple[Hashable, Callable[[list[Any]], TypeSpec]]:
 
     if is_object(kind):
         return kind, lambda group: object_spec(type(group[0]), group)
-    raise CannotTravel(
-        f"of type {class_name(kind)}",
-        "take numbers, text, lists, dictionaries, dataclasses, NumPy arrays or pandas frames instead",
-    )
+    raise CannotTravel(f"of type {class_name(kind)}", _advise(value))
+
+
+def _advise(value: Any) -> str:
+    """Say what to take instead of a value that cannot travel."""
+    if hasattr(value, "to_dicts"):
+        return "take a list of dictionaries, and make the frame of them in the function"
+    if hasattr(value, "toarray"):
+        return "take an array, and make the matrix of it in the function"
+    if hasattr(value, "save") or hasattr(value, "savefig"):
+        return "take the bytes of a file, and open io.BytesIO(them) in the function"
+    return "take numbers, text, lists, dictionaries, dataclasses, NumPy arrays or pandas frames instead"
 
 
 def _observe_floats(values: list[float]) -> TypeSpec:

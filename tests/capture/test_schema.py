@@ -15,6 +15,7 @@ import orjson
 import pandas as pd
 import pydantic
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -349,6 +350,7 @@ REFUSED = [
     (pd.DataFrame({"a": [1]}, index=pd.MultiIndex.from_tuples([(1, 2)])), "reset_index"),
     ([{"a": {1, object}}], "type"),
     (2**70, "64-bit"),
+    (scipy.sparse.eye(2), "take an array, and make the matrix"),
 ]
 
 
