@@ -304,3 +304,11 @@ def test_an_interrupt_leaves_nothing_behind(notebook: LiveNotebook) -> None:
     timer.join()
     assert "Traceback" not in str(failure.value)
     assert "stopped" not in nbdeploy("ls").stdout
+
+
+def test_an_entry_that_no_cell_calls_is_told_how(notebook: LiveNotebook) -> None:
+    notebook.run("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})",
+                 "def total(df: pd.DataFrame, by: str, factor=2) -> int:\n    return int(df[by].sum()) * factor")
+    with pytest.raises(CellFailed, match=r"--example 'total\(df=df, by=…\)'"):
+        notebook.deploy("total")
+    assert notebook.deploy("total --example \"total(df=df, by='a')\"")["equal"] == 1

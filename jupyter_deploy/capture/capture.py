@@ -211,7 +211,7 @@ def _ask_entries(
         if not sites and not options.unproven:
             raise CaptureError(
                 f"{route.call} has no golden call: no cell calls it with arguments that can be evaluated again",
-                advice=f"call it in a cell, or add --example '{route.call}{_call_form(route.live)}'; "
+                advice=f"call it in a cell, or add --example '{route.call}{_call_form(route.live, kernel.names)}'; "
                 "--unproven deploys without proof",
             )
         parameters = infer_parameters(route.live, [(site.args, site.kwargs) for site in sites])
@@ -266,11 +266,15 @@ def _sites(
         yield from find_calls(route.call, kernel.cells, kernel.names)
 
 
-def _call_form(function: Callable[..., Any]) -> str:
+def _call_form(function: Callable[..., Any], names: Mapping[str, Any]) -> str:
+    """Write a call's arguments, with the notebook's values where it has some of their names."""
     try:
-        return f"({', '.join(f'{name}=…' for name in inspect.signature(function).parameters)})"
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return "(…)"
+    values = {one.name: one.name if one.name in names else "…" for one in parameters
+              if one.name in names or one.default is one.empty}
+    return f"({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
 def _default_name(kernel: Kernel, routes: Sequence[Route]) -> str:
