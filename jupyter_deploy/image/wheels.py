@@ -78,8 +78,9 @@ def gather_wheels(pins: Sequence[Pin], platform: Platform, cache: Path, indexes:
     cache.mkdir(parents=True, exist_ok=True)
     places = {pin: cache / _key(pin, platform) for pin in pins}
     fetched = [pin for pin in pins if pin.kind == "index" and _cached(pin, places[pin]) is None]
-    if fetched:
-        _fetch(fetched, platform, places, indexes)
+    left = _fetch(fetched, platform, places, ())
+    if indexes:  # only for what the author's own have not: these may be out of reach, and know nothing of the others
+        _fetch(left, platform, places, indexes)
     return tuple(_cached(pin, places[pin]) or _pack(pin, platform, places[pin]) for pin in pins)
 
 
@@ -113,8 +114,9 @@ def _keep(file: Path, place: Path, origin: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path], indexes: Sequence[str]) -> None:
-    """Download what the author's indexes have; what they do not is left out."""
+def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path], indexes: Sequence[str]) -> list[Pin]:
+    """Download what the author's indexes and `indexes` have; gives what they have not."""
+    missed = []
     wanted = {str(canonicalize_name(pin.name)): pin for pin in pins}
     with tempfile.TemporaryDirectory(prefix="nbdeploy-wheels-") as folder:
         while wanted:
@@ -126,11 +128,12 @@ def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path], 
                 raise RequirementError(
                     f"pip cannot download the wheels of the lock:\n{_tail(done.stderr)}",
                     advice="the same settings as for `pip install` are used: see `pip config list`")
-            del wanted[str(canonicalize_name(missing.group(1)))]
+            missed.append(wanted.pop(str(canonicalize_name(missing.group(1)))))
         for file in sorted(Path(folder).glob("*.whl")):
             name = parse_wheel_filename(file.name)[0]
             if name in wanted:
                 _keep(file, places[wanted[name]], "index")
+    return missed
 
 
 def _download(pins: Iterable[Pin], platform: Platform, folder: Path, indexes: Sequence[str]

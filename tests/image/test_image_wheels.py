@@ -10,6 +10,7 @@ import pytest
 from site_folder import SiteFolder
 
 from jupyter_deploy.errors import RequirementError
+from jupyter_deploy.image import wheels
 from jupyter_deploy.image.lock import write_hashed_lock
 from jupyter_deploy.image.sbom import write_sbom
 from jupyter_deploy.image.wheels import Platform, gather_wheels
@@ -116,3 +117,24 @@ def test_the_lock_and_the_bill_of_materials(index: Path, tmp_path: Path) -> None
 def test_a_line_that_pip_would_take_for_an_option_is_refused(index: Path, tmp_path: Path) -> None:
     with pytest.raises(RequirementError, match="not a requirement"):
         gather_wheels([pin("--index-url http://evil")], HERE, tmp_path / "cache")
+
+
+def test_the_index_of_a_framework_is_asked_only_for_what_the_authors_own_has_not(
+        index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be reached would be waited for with each package."""
+    write_wheel(index, "one", "1.0")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", index.as_uri())
+    asked: list[tuple[list[str], list[str]]] = []
+    download = wheels._download
+
+    def listen(pins, platform, folder, indexes):  # type: ignore[no-untyped-def]  # pip itself does the work
+        asked.append(([one.name for one in pins], list(indexes)))
+        return download(pins, platform, folder, indexes)
+
+    monkeypatch.setattr(wheels, "_download", listen)
+    gather_wheels([pin("one")], HERE, tmp_path / "cache", ["https://localhost:1/simple"])
+    with pytest.raises(RequirementError):
+        gather_wheels([pin("one", "2.0")], HERE, tmp_path / "cache", ["https://localhost:1/simple"])
+    assert asked == [(["one"], []), (["one"], []), (["one"], ["https://localhost:1/simple"])]
