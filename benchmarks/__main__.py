@@ -17,6 +17,7 @@ from benchmarks import (
     panel,
     peers,
     releases,
+    rush,
     serving,
     spike,
     starting,
@@ -31,7 +32,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
     "live": live, "capturing": capturing, "starting": starting, "serving": serving, "peers": peers, "workers": workers,
     "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
-    "releases": releases, "spike": spike, "waking": waking,
+    "releases": releases, "spike": spike, "rush": rush, "waking": waking,
 }
 """Each has `measure(quick, quiet)`, which gives figures as JSON, and `describe(figures)`, which gives Markdown."""
 

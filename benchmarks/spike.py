@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from benchmarks.cells import ADD, CANCER, CASES, CHURN
 from benchmarks.kernel import Kernel, Workspace, workspace
 from benchmarks.machine import Quiet
-from benchmarks.servers import Server, command_by_hand, find_port, read_cases, serve, wait_answer
+from benchmarks.servers import command_by_hand, find_port, read_cases, serve, wait_answer
 from benchmarks.tables import table
 from jupyter_deploy.registry import list_samples, open_registry
 from jupyter_deploy.traffic.figures import add_up, quantile, read_second
@@ -48,7 +49,10 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
         with serve(command_by_hand(place, port), port, place) as by_hand:
             wait_answer(by_hand, NAME, read_cases(place, NAME)[0])
             quiet.probe()
-            figures["by_hand"]["at once"] = _generate(place, by_hand, f"{COUNT[mode] // BY_HAND} at once")
+            cases = tuple(Case(NAME, write_request(NAME, one["body"].encode(), ()), one["answer"])
+                          for one in read_cases(place, NAME))
+            figures["by_hand"]["at once"] = play(place, port, cases, f"{COUNT[mode] // BY_HAND} at once",
+                                                 lambda: by_hand.memory()["resident"])
     return figures
 
 
@@ -78,14 +82,13 @@ def _rehearse(place: Workspace, shape: str) -> dict[str, Any]:
             "memory_first": max(memory[:third], default=0), "memory_last": max(memory[-third:], default=0)}
 
 
-def _generate(place: Workspace, server: Server, shape: str) -> dict[str, Any]:
+def play(place: Workspace, port: int, cases: tuple[Case, ...], shape: str, measure_memory: Callable[[], float],
+         ) -> dict[str, Any]:
     """Play a shape against a server that is none of ours, with the same generator."""
-    cases = tuple(Case(NAME, write_request(NAME, one["body"].encode(), ()), one["answer"])
-                  for one in read_cases(place, NAME))
     job = Path(place.folder / "job.json")
-    job.write_text(Job("127.0.0.1", server.port, cases, shape, (), (0.0, 0.0), CONNECTIONS, 300.0).dump())
+    job.write_text(Job("127.0.0.1", port, cases, shape, (), (0.0, 1e-12), CONNECTIONS, 300.0).dump())
     root = str(Path(__file__).parents[1])
-    before = server.memory()["resident"]
+    before = measure_memory()
     command = [sys.executable, "-m", "jupyter_deploy.traffic.generator", str(job)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root,
                           env=place.variables) as process:
@@ -99,7 +102,7 @@ def _generate(place: Workspace, server: Server, shape: str) -> dict[str, Any]:
     return {"sent": answered + lost, "good": good, "rejected": sum(one.rejected for one in seconds),
             "wrong": sum(one.wrong for one in seconds), "lost": lost, "p50": quantile(latency, 0.5),
             "p99": quantile(latency, 0.99), "duration": end["duration"], "first": end["firsts"][0][1],
-            "memory_first": before, "memory_last": server.memory()["resident"], "most_workers": 1}
+            "memory_first": before, "memory_last": measure_memory(), "most_workers": 1}
 
 
 def describe(figures: dict[str, Any]) -> str:

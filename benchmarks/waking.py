@@ -14,13 +14,14 @@ from typing import Any
 import psutil
 
 from benchmarks.cells import ADD, CANCER, CASES, CHURN
+from benchmarks.growing import Callers, wait_first_answer
 from benchmarks.kernel import Kernel, Workspace, workspace
 from benchmarks.machine import Quiet, summarise
 from benchmarks.servers import Server, find_port, read_cases, serve, wait_answer
 from benchmarks.tables import milliseconds, table
 from benchmarks.workers import command_worker
 
-ROUNDS = {"quick": 2, "full": 4}
+ROUNDS = {"quick": 2, "full": 3}
 CLIENTS = 1000
 IDLE = 2.0
 """Seconds without a call until it sleeps."""
@@ -31,6 +32,8 @@ NAMES = {
     "cold": "the same without: a new process",
     "fresh": "a process started by hand, to its first right answer",
     "replaced": "a worker that was killed, until another one accepts",
+    "grown": "under load: from the decision to have another worker, forked, until that accepts",
+    "grown_first": "until it has answered its first request",
     "thousand": f"an entry that adds two numbers, from zero, {CLIENTS} clients at once: until the first is answered",
     "thousand_last": "until the last is answered",
 }
@@ -53,6 +56,9 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
             os.kill(endpoint.worker().process.pid, signal.SIGKILL)
             endpoint.time_answer()
             found["replaced"].append(endpoint.read_seconds("worker-replaced"))
+            accepts, answers = endpoint.time_growth(next(place.folder.rglob(f"metrics/{ENTRY}")))
+            found["grown"].append(accepts)
+            found["grown_first"].append(answers)
             light.wait_state("asleep")
             first, last = light.call_together(CLIENTS)
             found["thousand"].append(first)
@@ -126,6 +132,20 @@ class Endpoint:
     def read_seconds(self, kind: str) -> float:
         """Give the seconds that an event tells of: `accepts after 0.012 s`."""
         return float(self.wait_event(kind).partition("accepts after ")[2].split()[0])
+
+    def time_growth(self, metrics: Path) -> tuple[float, float]:
+        """Load it until it gets another worker; gives the seconds from the decision until that accepts, and answers.
+
+        Both are told and seen by the time of day: the decision is as long before the event as that says.
+        """
+        self.time_answer()
+        known = set(metrics.glob("*.metrics"))
+        with Callers(self.server.port, self._entry, self.case):
+            answered = wait_first_answer(metrics, known)
+        accepts = self.read_seconds("scaled-up")
+        told = self._kernel.read(f"[event['time'] for event in _{self._entry}.status.events "
+                                 "if event['kind'] == 'scaled-up'][-1]")
+        return accepts, answered - (told - accepts)
 
     def measure_asleep(self) -> dict[str, float]:
         """Give what all processes of a sleeping endpoint hold, and the CPU time that they take."""

@@ -21,7 +21,7 @@ from jupyter_deploy.metrics import Sample
 from jupyter_deploy.packaged import count
 from jupyter_deploy.recipe import Release
 from jupyter_deploy.registry import list_samples, open_registry, registry_path
-from jupyter_deploy.rollouts import read_differences
+from jupyter_deploy.rollouts import Differences, read_differences
 from jupyter_deploy.runtime.encode import encode
 from jupyter_deploy.runtime.manifest import BundleDamaged, Entry, Manifest, read_manifest
 from jupyter_deploy.standing import ANSWERS, describe_standing
@@ -155,9 +155,9 @@ class Endpoint:
                                advice=f"it is {self.status.state}: %deploy {verb} {self.name}") from None
 
     def _manifest(self) -> Manifest:
-        if self.release is not None:
-            return self.release.packaged.bundle.manifest
         status = self.status
+        if self.release is not None and status.version == self.release.deployment.version:
+            return self.release.packaged.bundle.manifest
         bundle = next(version.bundle for version in status.versions if version.version == status.version)
         return read_manifest(Path(bundle))
 
@@ -203,9 +203,9 @@ class Endpoint:
         self._target.abort(self.name)
         return Endpoint(self.name, target=self._target, api_key=self._api_key)
 
-    def differences(self) -> tuple[dict[str, Any], ...]:
-        """Give the places at which a shadow's answers differ from the live version's: the first ones."""
-        return tuple(read_differences(self.name))
+    def differences(self) -> Differences:
+        """Give the places at which a shadow's answers differ from the live version's: the first ones, as a table."""
+        return Differences(read_differences(self.name))
 
     def stop(self) -> None:
         """Take it off the air; `%deploy --start NAME` brings it back."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,49 @@ def _describe_rules(rollout: Mapping[str, Any]) -> str:
     return f"{how}; it is taken away at {', '.join(limits)}"
 
 
+class Differences(tuple[dict[str, Any], ...]):
+    """Places at which answers differ, as `read_differences` gives them: `pandas.DataFrame` takes them as they are.
+
+    In a notebook they show themselves as a table, with numbers to six digits.
+    """
+
+    __slots__ = ()
+    _COLUMNS = ("time", "entry", "place", "live", "shadow", "input")
+
+    def __repr__(self) -> str:
+        lines = ["  ".join(row) for row in self._rows()]
+        return "\n".join(lines) if lines else "no answers that differ were kept"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return repr(self)
+        head = "".join(f"<th>{name}</th>" for name in self._COLUMNS)
+        cell = '<td style="text-align: left">{}</td>'
+        rows = ["".join(cell.format(html.escape(text)) for text in row) for row in self._rows()]
+        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+    def _rows(self) -> list[list[str]]:
+        return [[one["time"], one["entry"], write_place(one["path"]),
+                 *(json.dumps(_shorten(one[key]), ensure_ascii=False)[:200] for key in ("live", "shadow", "input"))]
+                for one in self]
+
+
+def _shorten(value: Any) -> Any:
+    """Give numbers six digits, wherever they are."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, list):
+        return [_shorten(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _shorten(one) for key, one in value.items()}
+    return value
+
+
+def write_place(path: Iterable[str | int]) -> str:
+    """Write where in an answer something is: `[0].risk`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+
+
 def read_differences(name: str) -> Iterator[dict[str, Any]]:
     """Give the places at which a shadow's answers differ, the first ones.
 
@@ -100,7 +144,7 @@ def format_differences(name: str, limit: int = SHOWN) -> list[str]:
     for one in read_differences(name):
         if len(lines) == limit:
             break
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["path"])
+        place = write_place(one["path"])
         asked = json.dumps(one["input"], ensure_ascii=False)
         live, other = (json.dumps(one[key], ensure_ascii=False) for key in ("live", "shadow"))
         lines.append(f"{one['entry']}{place}: live {live}, shadow {other}, for {asked[:120]}{'…' * (len(asked) > 120)}")

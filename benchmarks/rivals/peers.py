@@ -60,7 +60,7 @@ def _rows_in(rows: Rows) -> Any:
 def _tensor_in(rows: Rows) -> Any:
     flat = [number for row in rows for number in row]
     tensor = {"name": "rows", "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": flat}
-    return {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
+    return {"id": "1", "inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
 
 
 def _tensor_out(answer: Any) -> list[float]:

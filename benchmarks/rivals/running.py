@@ -98,11 +98,12 @@ class Running:
 
 
 @contextmanager
-def run_server(start: Start, port: int, log: Path) -> Iterator[Running]:
-    """Run a server on its core; it ends with the block."""
+def run_server(start: Start, port: int, log: Path, *, alone: bool = True) -> Iterator[Running]:
+    """Run a server on its core, or on all unless it is to be `alone`; it ends with the block."""
     with log.open("wb") as said:
         begun = time.perf_counter()
-        process = subprocess.Popen(pinned(SERVER_CORE, start.command), cwd=start.folder, stdout=said, stderr=said,
+        command = pinned(SERVER_CORE, start.command) if alone else start.command
+        process = subprocess.Popen(command, cwd=start.folder, stdout=said, stderr=said,
                                    env={**_variables(), **start.variables}, start_new_session=True)
         running = Running(process, port, begun)
         try:

@@ -178,11 +178,13 @@ def _begin_anew(numbers: Any) -> None:
         # Python itself has just begun them anew in the copy. NumPy and PyTorch have not.
         random.setstate(numbers)
         return
-    modules: dict[str, Any] = dict(sys.modules)
-    if "numpy.random" in modules:
-        modules["numpy.random"].seed()
-    if "torch" in modules:
-        modules["torch"].default_generator.seed()
+    # One by one: a copy of all modules would touch the memory of each, and that has to be copied first.
+    numbers_of: Any = sys.modules.get("numpy.random")
+    if numbers_of is not None:
+        numbers_of.seed()
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.seed()
 
 
 def _seeds_itself(bundle: Path) -> bool:

@@ -6,8 +6,10 @@ import bentoml
 import joblib
 import numpy as np
 
+WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))
 
-@bentoml.service(workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
+
+@bentoml.service(workers=WORKERS, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 class Cancer:
     def __init__(self) -> None:
         self.model = joblib.load(os.environ["BENCH_MODEL"])

@@ -1,5 +1,6 @@
 """FastAPI as people write it by hand, with its faster parts: uvloop and httptools."""
 
+import os
 import sys
 
 import joblib
@@ -22,4 +23,6 @@ async def predict(request: Request) -> list[float]:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[2]), loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    workers = int(os.environ.get("BENCH_WORKERS", "1"))
+    uvicorn.run(app if workers == 1 else "fastapi_plain:app", port=int(sys.argv[2]), loop="uvloop", http="httptools",
+                access_log=False, log_level="warning", workers=workers)

@@ -1,5 +1,6 @@
 """LitServe with one worker, alone or with batching: `litserve_server.py MODEL PORT alone|batching`."""
 
+import os
 import sys
 
 import joblib
@@ -34,5 +35,6 @@ class Batching(Alone):
 
 if __name__ == "__main__":
     api = Batching(max_batch_size=64, batch_timeout=0.005) if mode == "batching" else Alone()
-    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, fast_queue=True)
+    workers = int(os.environ.get("BENCH_WORKERS", "1"))
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=workers, fast_queue=True)
     server.run(port=int(port), num_api_servers=1, log_level="warning", generate_client_file=False, access_log=False)

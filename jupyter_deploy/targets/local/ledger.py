@@ -36,6 +36,7 @@ from jupyter_deploy.registry import (
     save_rollout,
 )
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
+from jupyter_deploy.targets.local.gauges import FILE, Gauges
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import rotate_logs
 from jupyter_deploy.targets.local.scaling import Scale, find_most, read_scale
@@ -76,8 +77,9 @@ class Ledger:
         self._logs.mkdir(parents=True, exist_ok=True)
         for path in self.metrics.glob("*.metrics"):
             # Left by workers of a supervisor that ended uncleanly.
-            if path.name != ENDED and path not in used:
+            if path.name not in (ENDED, FILE) and path not in used:
                 fold_metrics(path)
+        self.gauges = Gauges(self.metrics)
         self.begin_sampling(used)
 
     def log(self, version: str) -> Path:
@@ -157,6 +159,7 @@ class Ledger:
 
     def report(self, kind: str, text: str) -> None:
         """Keep an event, if the deployment exists: a first candidate that is discarded leaves nothing."""
+        self.gauges.count(kind)
         self._unwritten.append(Event(self.name, time.time(), kind, text))
         self._write_events()
 

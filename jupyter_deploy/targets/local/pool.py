@@ -22,7 +22,7 @@ HUNG_SECONDS = 5.0
 QUICK_SECONDS = 10.0
 """A worker that dies younger than this died quickly."""
 QUICK_DEATHS = 5
-"""So many in a row are given up on."""
+"""So many, with no worker in between that lived longer, and no sleep, are given up on."""
 _FIRST_DELAY = 0.1
 STUCK_SECONDS = 20.0
 """How long a worker with a stuck call serves the connections that it has."""
@@ -189,6 +189,9 @@ class Pool:
         """Have as many workers as are needed, and end those that hang; they are replaced as those that die are."""
         for grown, text, beyond in find_grown(self.workers, self.spec.limits.memory if self.live else None):
             self._replace_grown(grown, text, beyond=beyond)
+        if self.asleep or any(worker.accepting.done() and now - worker.accepted_at >= QUICK_SECONDS
+                              for worker in self.workers):
+            self._quick_deaths = 0
         if self.live and not self.apart:
             self._elastic.check(now)
         for worker in self.workers:

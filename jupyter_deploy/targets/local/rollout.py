@@ -18,6 +18,7 @@ from jupyter_deploy.targets.rollout import (
     Decision,
     Figures,
     VersionFigures,
+    describe_lacks,
     describe_outcome,
     judge,
     parse_rules,
@@ -83,8 +84,11 @@ class Rollout:
 
     @property
     def decision(self) -> Decision:
-        """What the last figures say."""
-        return judge(self._rules, self._figures, self.record.mode)
+        """What the last figures say; one that lacks entries of the live version is promoted by a person alone."""
+        decision = judge(self._rules, self._figures, self.record.mode)
+        if decision.action == "promote" and self.lacks:
+            return Decision("wait", (f"a person who promotes it, as {describe_lacks(self.lacks)}",))
+        return decision
 
     @property
     def outcome(self) -> str:

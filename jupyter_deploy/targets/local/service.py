@@ -268,6 +268,8 @@ class Service:
         if self.live is not None:
             beside = self.rollouts.check(self.live, now)
             self._let_go(self._standby.take_overdue(now))
+            starting = sum(not worker.accepting.done() for worker in self.live.workers)
+            self.ledger.gauges.show(wanted=self.live.wanted, ready=self.live.accepting, starting=starting)
             pools = (self.live, *beside, *self._standby.pools, *self._draining)
             files = [worker.metrics_file for pool in pools for worker in pool.workers] + self._orphans.metrics_files
             pids = [worker.pid for pool in pools for worker in pool.workers]

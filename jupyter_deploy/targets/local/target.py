@@ -110,7 +110,7 @@ class LocalTarget:
                                     proof=None if proof is None else dict(proof))
         beside = options.mode and name_rollout(options.mode, share)
         return Deployment(plan.name, self.name, plan.version, answer["url"], answer["seconds"], beside,
-                          tuple(answer["lacks"]))
+                          tuple(answer.get("lacks", ())))
 
     def discard(self, candidate: Candidate) -> None:
         """Take the candidate away, if it is not gone or live already."""
@@ -170,7 +170,7 @@ class LocalTarget:
         with _connect() as client:
             answer = client.request("promote", name=name)
         return Deployment(name, self.name, answer["version"], answer["url"], answer["seconds"],
-                          lacks=tuple(answer["lacks"]))
+                          lacks=tuple(answer.get("lacks", ())))
 
     def abort(self, name: str) -> Status:
         """Take away the version that is tried beside the live one, which then answers all requests."""

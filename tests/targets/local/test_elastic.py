@@ -229,3 +229,46 @@ def test_copies_draw_random_numbers_as_new_processes_do(local, seeded, different
     assert first["loader"] == second["loader"]
     assert first["pid"] != second["pid"]
     assert len({first["number"], second["number"]}) == different
+
+
+def ask_version(url):
+    return ask(url)["version"]
+
+
+def test_metrics_tell_of_workers_and_of_what_happened_to_them(local, until):
+    url = local.deploy("one", min=0, max=1, idle=0.5).url
+    until(lambda: local.target.status("tiny")[0].state == "asleep")
+    ask(url)
+
+    def tells():
+        text = httpx.get(f"{url}/metrics", timeout=30).text
+        return ('nbdeploy_workers{state="ready"} 1' in text and 'nbdeploy_workers{state="wanted"} 1' in text
+                and 'nbdeploy_worker_events_total{kind="woken"} 1' in text)
+
+    until(tells)
+
+
+def test_a_version_that_slept_while_it_rested_is_rolled_back_to_and_wakes(local, until):
+    url = local.deploy("one", min=0, max=2, idle=0.5).url
+    assert ask_version(url) == "one"
+    local.deploy("two", min=0, max=2, idle=0.5)
+    assert ask_version(url) == "two"
+    until(lambda: local.target.status("tiny")[0].state == "asleep")
+    local.target.rollback("tiny")
+    assert ask_version(url) == "one"
+    until(lambda: local.target.status("tiny")[0].state == "asleep")
+    assert ask_version(url) == "one"
+    local.target.rollback("tiny", local.target.status("tiny")[0].versions[-1].version)
+
+
+def test_a_canary_of_an_endpoint_that_sleeps(local, until):
+    """The live version sleeps and wakes as ever; its workers know then where the canary's part goes."""
+    url = local.deploy("one", min=0, max=1, idle=0.5).url
+    until(lambda: local.target.status("tiny")[0].state == "asleep")
+    local.deploy("two", min=0, max=1, idle=0.5, canary=0.5)
+    for _ in range(2):
+        until(lambda: local.target.status("tiny")[0].state == "asleep")
+        assert {ask_version(url) for _ in range(4)} == {"one", "two"}
+    local.target.promote("tiny")
+    until(lambda: local.target.status("tiny")[0].state == "asleep")
+    assert ask_version(url) == "two"

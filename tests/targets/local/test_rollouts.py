@@ -213,12 +213,22 @@ def test_a_canary_that_lacks_an_entry_is_told_and_a_number_names_a_version(local
     make_bundle(local.folder / "bundles", "two", source=SERVICE.replace("def wait", "def _wait"))
     assert local.deploy("two", canary=0.5).lacks == ("wait",)
     assert "lacks    the live version has wait, which this one lacks" in format_status(local.target.status("tiny")[0])
-    promoted = local.target.promote("tiny")
+    promoted = local.target.promote("tiny")  # by a person, who has been told
     assert promoted.lacks == ("wait",)
     assert local.target.rollback("tiny").version == first.version
     with pytest.raises(TargetError, match=r"no version before .*\n.*rollback tiny --to V; its versions are"):
         local.target.rollback("tiny")
     assert local.target.rollback("tiny", "2").version == promoted.version
+
+
+def test_a_canary_that_lacks_an_entry_is_not_promoted_by_itself(local, until):
+    first = local.deploy("one")
+    make_bundle(local.folder / "bundles", "two", source=SERVICE.replace("def wait", "def _wait"))
+    local.deploy("two", canary=0.5, promote_after=0.5, min_requests=4)
+    for x in range(20):
+        post(first.url, x)
+    until(lambda: "a person who promotes it" in str(local.target.status("tiny")[0].rollout["waits_for"]))
+    assert local.target.status("tiny")[0].version == first.version
 
 
 def test_a_canary_comes_back_after_the_supervisor_was_killed(local, until):
