@@ -81,6 +81,10 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+/* Errors are written as the command writes them: the message, an arrow, what to do next. */
+const writeSentences = (text) => text.split(/\s*→\s*/)
+  .map((one) => one.replace(/^(a|it|no|the|this|wait|worker)\b/, (word) => word[0].toUpperCase() + word.slice(1))).join(". ");
+
 /* Touches the page only where something changes: a text that a person has selected stays selected. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
@@ -145,7 +149,7 @@ const TILES = [
     now: ({ last, state }) => (last ? formatShare(last.cpu) : state === "live" ? "idle" : "–"),
     note: ({ status }) => `${status.workers} of ${plural(status.wanted_workers, "worker")}` },
   { title: "Memory", series: ["memory"], holds: true, least: 2 ** 24, format: formatMemory,
-    now: ({ latest, state }) => formatMemory(state === "stopped" ? undefined : latest?.memory),
+    now: ({ latest, state }) => formatMemory(["stopped", "failed"].includes(state) ? undefined : latest?.memory),
     note: ({ total }) => `peak ${formatMemory(total?.memory)}` },
   { title: "Batch size", series: ["batch"], least: 2, format: formatMean, shown: (rows) => rows.some((row) => row.batch > 1),
     now: ({ last }) => formatMean(last?.batch), note: ({ total }) => `mean ${formatMean(total?.batch)}` },
@@ -487,10 +491,12 @@ class View {
     if (this.dead) text = `No kernel: this is how it was at ${formatTime(time)}. Run the cell again for a live panel; the endpoint goes on without it.`;
     else if (this.busy) text = this.busy;
     else if (this.told && now < this.told.until) [text, kind] = [this.told.text, this.told.failed ? "error" : "good"];
-    else if (this.trouble) [text, kind] = [this.trouble, "error"];
+    else if (this.trouble) [text, kind] = [writeSentences(this.trouble), "error"];
     else if (this.clock && now - this.heard > SILENCE_SECONDS * 1000) {
       text = `No news since ${formatTime(time)}: the kernel is busy or gone. The endpoint goes on without it.`;
-    } else if (this.picture.status.state === "failed") [text, kind] = [this.picture.status.reason ?? "It has failed; the log tells why.", "error"];
+    } else if (this.picture.status.state === "failed") {
+      [text, kind] = [writeSentences(this.picture.status.reason ?? "It has failed; the log tells why."), "error"];
+    }
     this.banner.hidden = text === null;
     this.banner.dataset.kind = kind;
     setText(this.banner, text ?? "");
@@ -535,11 +541,11 @@ class View {
       return make("li", one.live ? { class: "nbdeploy-live" } : {},
         make("span", { class: "nbdeploy-number" }, String(one.number)), make("code", {}, one.version),
         make("span", { class: "nbdeploy-quiet" }, `${formatMoment(one.deployed_at)} · ${proof}`),
-        one.live ? make("span", { class: "nbdeploy-badge" }, `live · ${writePercent(share)}`) : status.state === "stopped" ? "" : back);
+        one.live ? make("span", { class: "nbdeploy-badge" }, status.state === "failed" ? "failed" : `live · ${writePercent(share)}`) : status.state === "stopped" ? "" : back);
     }));
     if (focused) [...this.versions.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
     this.stop.hidden = status.state === "stopped";
-    this.start.hidden = status.state !== "stopped";
+    this.start.hidden = !["stopped", "failed"].includes(status.state);
     this.drawLinks(status);
     this.findPassage(status);
   }

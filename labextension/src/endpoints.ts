@@ -151,6 +151,9 @@ export class EndpointsModel implements IDisposable {
   private async _refresh(): Promise<void> {
     try {
       await Promise.all([this._greeted ? null : this._greet(), this._look()]);
+      if (this.outcome?.message === this.trouble?.message) {
+        this.outcome = null; // what stood in the way is over
+      }
       this.trouble = null;
       this.read = Date.now() / 1000;
     } catch (error) {

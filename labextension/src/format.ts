@@ -56,7 +56,7 @@ export function formatMoment(seconds: number, now: number = Date.now() / 1000): 
 
 /** Words that a message may begin with; anything else may be a name, which is written as it is. */
 const BEGINNINGS =
-  /^(a|an|add|after|all|an|call|capture|choose|code|define|delete|deploy|do|edit|export|find|for|free|from|give|golden|if|import|in|install|interrupted|is|it|its|leave|local|look|make|mend|move|name|no|none|nothing|of|one|only|open|pass|press|put|random|reinstall|remove|restart|roll|run|save|set|start|stop|tag|take|the|then|there|these|this|to|try|two|update|upgrade|use|wait|wanted|what|which|with|write|you|your)\b/;
+  /^(a|an|add|after|all|an|call|capture|choose|code|define|delete|deploy|did|do|edit|export|find|for|free|from|give|golden|if|import|in|install|interrupted|is|it|its|leave|local|look|make|mend|move|name|no|none|nothing|of|one|only|open|pass|press|put|random|reinstall|remove|restart|roll|run|save|set|start|stop|tag|take|the|then|there|these|this|to|try|two|update|upgrade|use|wait|wanted|what|which|with|worker|write|you|your)\b/;
 
 /** Make a sentence of a message: a capital to begin with, unless it begins with a name, and a full stop. */
 export function sentence(text: string): string {

@@ -284,4 +284,4 @@ class Pool:
                 self.tell(kind, f"{f'{why}; ' if why else ''}worker {worker.pid} accepts after "
                                 f"{time.monotonic() - began:.3f} s{origin}")
                 return
-        self.on_failed(reason)
+        self.on_failed(f"{QUICK_DEATHS} workers failed one after the other, the last: {reason}")

@@ -85,7 +85,9 @@ function Reason({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
   const [reason, next] = (shown.status.reason ?? '').split('\n  → ');
   return (
     <>
-      {outcome?.name === shown.name && <Problem good={!outcome.failed} message={outcome.message} advice={outcome.advice} />}
+      {outcome?.name === shown.name && outcome.message !== model.trouble?.message && (
+        <Problem good={!outcome.failed} message={outcome.message} advice={outcome.advice} />
+      )}
       {reason && !(outcome?.failed && outcome.message.includes(reason)) && (
         <Problem message={reason} advice={next ?? trans.__('The log below says more. Roll back to a version that worked, or deploy again.')} />
       )}

@@ -3,7 +3,7 @@
 import * as React from 'react';
 import type { ApiError, IListed } from '../api';
 import type { EndpointsModel } from '../endpoints';
-import { formatCount, formatRate, formatSeconds, formatTime } from '../format';
+import { formatCount, formatRate, formatSeconds, formatTime, sentence } from '../format';
 import { VERSION } from '../version';
 import { Details } from './details';
 import { Spark } from './charts';
@@ -108,7 +108,7 @@ function Item({ endpoint, doubtful, onOpen }: { endpoint: IListed; doubtful: boo
           {trans.__('version')} <code>{endpoint.version}</code>
         </span>
       </button>
-      {endpoint.reason && <Clamp className="jp-Deploy-reason" text={endpoint.reason.split('\n')[0]} />}
+      {endpoint.reason && <Clamp className="jp-Deploy-reason" text={sentence(endpoint.reason.split('\n')[0])} />}
     </li>
   );
 }

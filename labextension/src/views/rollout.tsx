@@ -56,8 +56,8 @@ export function Rollout({ model, shown, rollout }: { model: EndpointsModel; show
           </tr>
         </thead>
         <tbody>
-          <Row name={shown.status.version} figures={figures.live} refused={refused} timed={timed} />
-          <Row name={version} figures={figures.other} refused={refused} timed={timed} />
+          <Row role={trans.__('live')} name={shown.status.version} figures={figures.live} refused={refused} timed={timed} />
+          <Row role={timed ? trans.__('canary') : trans.__('shadow')} name={version} figures={figures.other} refused={refused} timed={timed} />
         </tbody>
       </table>
       {figures.compared > 0 && (
@@ -78,17 +78,18 @@ export function Rollout({ model, shown, rollout }: { model: EndpointsModel; show
 }
 
 interface IRowProps {
+  role: string;
   name: string;
   figures: IVersionFigures;
   refused: boolean;
   timed: boolean;
 }
 
-function Row({ name, figures, refused, timed }: IRowProps): JSX.Element {
+function Row({ role, name, figures, refused, timed }: IRowProps): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        <code>{name}</code>
+        {role} <code>{name}</code>
       </th>
       <td>{formatCount(figures.requests)}</td>
       <td>{formatCount(figures.errors)}</td>

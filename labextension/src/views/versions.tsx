@@ -30,7 +30,9 @@ export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndp
             <span>
               <strong>{one.number}</strong> <code>{one.version}</code>
             </span>
-            {one.live ? (
+            {one.live && state === 'failed' ? (
+              <span className="jp-Deploy-state jp-mod-failed">{trans.__('has failed')}</span>
+            ) : one.live ? (
               <span className="jp-Deploy-state jp-mod-live">{trans.__('%1 of calls', formatShare(1 - share))}</span>
             ) : state === 'stopped' ? (
               one === current && <span className="jp-Deploy-quiet">{trans.__('was live last')}</span>
