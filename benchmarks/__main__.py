@@ -19,6 +19,7 @@ from benchmarks import (
     releases,
     rush,
     serving,
+    sharing,
     spike,
     starting,
     static,
@@ -32,7 +33,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, ModuleType] = {
     "live": live, "capturing": capturing, "starting": starting, "serving": serving, "peers": peers, "workers": workers,
     "static": static, "compiling": compiling, "images": images, "checking": checking, "panel": panel,
-    "releases": releases, "spike": spike, "rush": rush, "waking": waking,
+    "releases": releases, "spike": spike, "rush": rush, "waking": waking, "sharing": sharing,
 }
 """Each has `measure(quick, quiet)`, which gives figures as JSON, and `describe(figures)`, which gives Markdown."""
 

@@ -99,6 +99,22 @@ def test_a_compiled_form_answers_as_its_model(case: Case, tmp_path: Path) -> Non
         assert alone == among, "a row has the same bits alone and among others"
 
 
+@pytest.mark.parametrize("forest", [ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier])
+@pytest.mark.parametrize(("name", "classes"), [("cancer", 2), ("iris", 3), ("digits", 10)])
+def test_trees_grown_to_the_end_are_counted(forest: Any, name: str, classes: int, tmp_path: Path) -> None:
+    """Each leaf has one class, so the trees' votes are counted, also of more than two classes; far from the data, too."""
+    rows, labels = data(name)
+    model = forest(25, random_state=1).fit(rows, labels)
+    compiled, candidate = compile_through(model, tmp_path)
+    assert candidate.head.score["leaves"] is None
+    far = np.random.default_rng(0).normal(size=(500, rows.shape[1])) * rows.std(axis=0) * 5 + rows.mean(axis=0)
+    for tried in (rows, far, rows[:1]):
+        found = compiled.predict_proba(tried)
+        assert found.shape == (len(tried), classes)
+        assert (found == model.predict_proba(tried)).all()
+        assert (compiled.predict(tried) == model.predict(tried)).all()
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_has_what_an_entry_may_ask_for(case: Case, tmp_path: Path) -> None:
     rows, labels = data(case.data)

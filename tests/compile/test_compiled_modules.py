@@ -126,16 +126,19 @@ def test_answers_are_the_modules_for_any_number_of_rows(factory: Any, shape: tup
         assert torch.equal(compiled.eval().forward(many), found)
 
 
+def deep() -> Any:
+    """Many small layers, of which PyTorch's own cost a call is nearly all: several times slower on any machine."""
+    layers = [layer for _ in range(24) for layer in (nn.Linear(12, 12), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Linear(12, 2), nn.Softmax(dim=1))
+
+
 def test_the_trial_measures_both() -> None:
-    model = make(perceptron)
+    model = make(deep)
     compiled, rows = compile_module(model, (12,))
-    try:
-        trial = try_module(model, compiled, ["__call__", "forward"], [rows])
-    except NotCompiled as reason:  # a busy machine may time it otherwise, and nothing else may stop it
-        assert "not faster" in str(reason)  # noqa: PT017
-    else:
-        assert trial.difference < PARITY
-        assert trial.rows == 512
+    trial = try_module(model, compiled, ["__call__", "forward"], [rows])
+    assert trial.difference < PARITY
+    assert trial.rows == 512
+    assert min(trial.faster_alone, trial.faster_together) > 2
 
 
 def test_what_the_module_refuses_is_refused() -> None:

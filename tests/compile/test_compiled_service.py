@@ -173,16 +173,16 @@ def test_the_report_tells(notebook: LiveNotebook) -> None:
 def test_a_pytorch_module_answers_through_onnx_runtime(notebook: LiveNotebook) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     notebook.run("import numpy as np\nimport torch\nfrom torch import nn\ntorch.manual_seed(0)\n"
+                 "layers = [layer for _ in range(24) for layer in (nn.Linear(64, 64), nn.ReLU())]\n"
                  "net = nn.Sequential(nn.Conv1d(1, 16, 5), nn.ReLU(), nn.Flatten(), nn.Linear(416, 64), nn.ReLU(), "
-                 "nn.Linear(64, 2), nn.Softmax(dim=1)).eval()\nrows = np.random.default_rng(0).normal(size=(4, 30))",
+                 "*layers, nn.Linear(64, 2), nn.Softmax(dim=1)).eval()\nrows = np.random.default_rng(0).normal(size=(4, 30))",
                  "def judge(table: np.ndarray) -> list[float]:\n    with torch.no_grad():\n"
                  "        chances = net(torch.tensor(table, dtype=torch.float32).unsqueeze(1))\n"
                  "    return chances[:, 1].tolist()", "judge(rows)")
     done = notebook.deploy("judge")
     assert done["equal"] == done["calls"]
-    if "not faster" not in done["output"]:  # which a busy machine may find
-        assert done["state"] == {"net": "compiled"}
-        assert compiled_of(done)["net"].form == "ONNX Runtime"
+    assert done["state"] == {"net": "compiled"}, done["output"]
+    assert compiled_of(done)["net"].form == "ONNX Runtime"
     assert {"torch", "numpy"} <= set(done["packages"])
     for many in (1, 4):
         status, answer = ask(done, "judge", {"table": notebook.value(f"rows[:{many}].tolist()")})

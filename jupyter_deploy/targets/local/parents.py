@@ -192,8 +192,8 @@ class _Ears:
 
 
 def _find_obstacle(spec: Spec) -> str | None:
-    if spec.scale.fixed:
-        return "their number is fixed"
+    if not spec.scale.several:
+        return "there is only one"
     if not (spec.bundle / "runtime" / "forking.py").exists():
         return "the version was packaged by an earlier release of nbdeploy"
     return None

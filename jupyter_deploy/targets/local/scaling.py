@@ -37,6 +37,11 @@ class Scale:
         return self.min == self.max
 
     @property
+    def several(self) -> bool:
+        """Whether there are, or may be, more workers than one."""
+        return not self.fixed or self.min > 1
+
+    @property
     def first(self) -> int:
         """How many start."""
         return max(1, self.min)

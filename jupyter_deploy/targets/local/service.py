@@ -85,7 +85,7 @@ class Service:
         pids = [worker.pid for worker in self.live.workers] if self.live else orphans
         return {"state": state, "workers": accepting, "reason": self._reason, "pids": pids,
                 "wanted": self.live.wanted if self.live else 0,
-                "starts": self.live.nursery.text if self.live and not self.live.spec.scale.fixed else None,
+                "starts": self.live.nursery.text if self.live and self.live.spec.scale.several else None,
                 "rollout": self.rollouts.describe()}
 
     def choose_listener(self, host: str | None, port: int | None, avoid: Collection[int]) -> Listener:

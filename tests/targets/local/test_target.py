@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import sys
 
 import httpx
+import psutil
 import pytest
 from tiny import ENVIRONMENT, make_bundle, processes
 
@@ -87,6 +89,17 @@ def test_stop_start_rollback_delete(local):
         httpx.get(first.url)
     with pytest.raises(TargetError, match="there is no local deployment 'tiny'"):
         local.target.stop("tiny")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are not forked")
+def test_several_workers_are_forked_from_one_process_and_share_what_it_loaded(local):
+    local.deploy("one", workers=2)
+    (status,) = local.target.status("tiny")
+    pids = status.details["pids"]
+    (parent,) = {psutil.Process(pid).ppid() for pid in pids}
+    assert "--forkable" in psutil.Process(parent).cmdline()
+    assert len(pids) == 2
+    assert "forked from a warm parent" in status.details["starts"]
 
 
 def test_packages_that_changed_since_the_proof_are_told(local):
