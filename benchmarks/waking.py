@@ -21,7 +21,7 @@ from benchmarks.servers import Server, find_port, read_cases, serve, wait_answer
 from benchmarks.tables import milliseconds, table
 from benchmarks.workers import command_worker
 
-ROUNDS = {"quick": 2, "full": 3}
+ROUNDS = {"quick": 2, "full": 4}
 CLIENTS = 1000
 IDLE = 2.0
 """Seconds without a call until it sleeps."""
