@@ -89,9 +89,9 @@ class Endpoint:
         self._seen: dict[str, int] = {}
 
     def worker(self) -> Server:
-        """Give a worker (raises `IndexError` when there is none)."""
+        """Give the youngest worker, as others may be leaving (raises `IndexError` when there is none)."""
         pids = self._kernel.read(f"_{self._entry}.status.details['pids']")
-        return Server(self.server.port, psutil.Process(pids[0]))
+        return Server(self.server.port, psutil.Process(pids[-1]))
 
     def time_answer(self) -> float:
         """Give the seconds until a right answer."""
