@@ -155,6 +155,7 @@ class Endpoint:
                                advice=f"it is {self.status.state}: %deploy {verb} {self.name}") from None
 
     def _manifest(self) -> Manifest:
+        """Give that of the version that answers: another one than this object's may be live by now."""
         status = self.status
         if self.release is not None and status.version == self.release.deployment.version:
             return self.release.packaged.bundle.manifest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_deploy.endpoint import Endpoint, Metrics, write_table
+from jupyter_deploy.runtime.manifest import Manifest
 
 
 class RehearsedEndpoint(Endpoint):
@@ -28,6 +29,10 @@ class RehearsedEndpoint(Endpoint):
     def metrics(self) -> Metrics:
         """Give no figures: it is not live."""
         return Metrics(self.name, ())
+
+    def _manifest(self) -> Manifest:
+        assert self.release is not None
+        return self.release.packaged.bundle.manifest
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": write_table(self._rows())}

@@ -32,6 +32,7 @@ from jupyter_deploy.magics import CHECK
 from jupyter_deploy.proof import prove
 from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, rehearse
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
+from jupyter_deploy.runtime.manifest import Manifest
 from jupyter_deploy.targets.target import Deployment, Report
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -47,6 +48,10 @@ class CandidateEndpoint(Endpoint):
     def rollback(self, version: str | None = None) -> Endpoint:  # noqa: ARG002 - as of a real endpoint
         """Change nothing: a check leaves what is live alone."""
         return self
+
+    def _manifest(self) -> Manifest:
+        assert self.release is not None
+        return self.release.packaged.bundle.manifest
 
 
 class _Held:
