@@ -74,15 +74,21 @@ def _describe_rules(rollout: Mapping[str, Any]) -> str:
 class Differences(tuple[dict[str, Any], ...]):
     """Places at which answers differ, as `read_differences` gives them: `pandas.DataFrame` takes them as they are.
 
-    In a notebook they show themselves as a table, with numbers to six digits.
+    They show the first of themselves as a table, with numbers to six digits.
     """
 
     __slots__ = ()
+    _SHOWN, _WIDEST = 20, 40
     _COLUMNS = ("time", "entry", "place", "live", "shadow", "input")
 
     def __repr__(self) -> str:
-        lines = ["  ".join(row) for row in self._rows()]
-        return "\n".join(lines) if lines else "no answers that differ were kept"
+        if not self:
+            return "no answers that differ were kept"
+        rows = [list(self._COLUMNS), *self._rows()]
+        widths = [min(self._WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(text[:width].ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+                 for row in rows]
+        return "\n".join([*lines, *self._more()])
 
     def _repr_html_(self) -> str:
         if not self:
@@ -90,12 +96,17 @@ class Differences(tuple[dict[str, Any], ...]):
         head = "".join(f"<th>{name}</th>" for name in self._COLUMNS)
         cell = '<td style="text-align: left">{}</td>'
         rows = ["".join(cell.format(html.escape(text)) for text in row) for row in self._rows()]
-        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        table = f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        return "\n".join([table, *self._more()])
+
+    def _more(self) -> list[str]:
+        more = len(self) - self._SHOWN
+        return [f"… and {more} more"] if more > 0 else []
 
     def _rows(self) -> list[list[str]]:
         return [[one["time"], one["entry"], write_place(one["path"]),
                  *(json.dumps(_shorten(one[key]), ensure_ascii=False)[:200] for key in ("live", "shadow", "input"))]
-                for one in self]
+                for one in self[: self._SHOWN]]
 
 
 def _shorten(value: Any) -> Any:

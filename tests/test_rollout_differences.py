@@ -23,3 +23,12 @@ def test_it_is_a_tuple_that_pandas_takes():
     table = pd.DataFrame(Differences([ONE, ONE]))
     assert list(table["live"]) == [ONE["live"]] * 2
     assert repr(Differences()) == "no answers that differ were kept"
+
+
+def test_as_text_columns_have_names_and_the_first_rows_are_shown():
+    lines = repr(Differences([ONE] * 23)).splitlines()
+    assert lines[0].split() == ["time", "entry", "place", "live", "shadow", "input"]
+    assert lines[1].index("[0].risk") == lines[0].index("place")
+    assert len(lines) == 22
+    assert lines[-1] == "… and 3 more"
+    assert "… and" not in Differences([ONE] * 20)._repr_html_()
