@@ -232,7 +232,6 @@ def test_a_canary_is_seen_and_promoted(page: Any, panel: Any) -> None:
     tried.wait_for()
     assert "canary · 10 %" in tried.inner_text()
     assert "live · 90 %" in panel.locator(".nbdeploy-live").inner_text()
-    picture(panel, "canary")
     tried.get_by_role("button", name="Promote").click()
     panel.get_by_role("alertdialog").get_by_role("button", name="Promote").click()
     wait_until(page, lambda: panel.locator(".nbdeploy-live code").inner_text() == other.version)
