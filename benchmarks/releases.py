@@ -16,7 +16,7 @@ import psutil
 from benchmarks.cells import ADD
 from benchmarks.kernel import Kernel, Workspace, workspace
 from benchmarks.machine import Quiet
-from benchmarks.servers import LOAD_CORE, SERVER_CORE, pin
+from benchmarks.servers import LOAD_CORE, SERVER_CORE, pin, read_cpu
 from benchmarks.tables import table
 
 ROUNDS = {"quick": 3, "full": 9}
@@ -27,7 +27,9 @@ TIMES = {"quick": 3, "full": 20}
 """Releases, and rollbacks, under load."""
 HEAD = "def add(x: float, y: float = 1.0) -> float:\n    "
 OTHER = f"{HEAD}return x + y + 0"
-MODES = {"alone": "the live version alone", "canary": "beside a canary of 10 %", "shadow": "beside a shadow"}
+MODES = {"alone": "the live version alone", "split": "beside a canary of 0.01 %: the split alone",
+         "canary": "beside a canary of 10 %, with forwarding to it", "shadow": "beside a shadow"}
+OPTIONS = {"split": "--canary 0.01%", "canary": "--canary 10%", "shadow": "--shadow"}
 
 
 def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
@@ -53,13 +55,12 @@ def _measure_mode(kernel: Kernel, place: Workspace, mode: str, done: dict[str, A
                   seconds: float) -> dict[str, float]:
     if mode != "alone":
         kernel.run(OTHER, "add(1.5, y=2.0)")
-        kernel.deploy(f"add --name add --{mode} {'10%' if mode == 'canary' else ''}")
+        kernel.deploy(f"add --name add {OPTIONS[mode]}")
     worker = psutil.Process(kernel.read("_endpoint.status.details['pids']")[0])
     pin(worker, SERVER_CORE)
-    before = worker.cpu_times()
+    before = read_cpu(worker)
     figures = _load(place, done["url"], done["version"], seconds)
-    after = worker.cpu_times()
-    figures["cpu"] = (after.user + after.system - before.user - before.system) / figures["requests"]
+    figures["cpu"] = (read_cpu(worker) - before) / figures["requests"]
     if mode != "alone":
         kernel.run("%deploy --abort add")
     return figures

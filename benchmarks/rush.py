@@ -1,6 +1,6 @@
 """The spike of `spike.py`, at once, on other servers of the same model, with a worker for each core where they can.
 
-They get a hundredth of the million: it is their rate that tells how long a million would take.
+They get a hundredth of the million, as the slowest would take an hour for all; `NBDEPLOY_RUSH` gives another number.
 `NBDEPLOY_PEERS` names those that are measured, with blanks between; what others did in the last run is kept.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.rivals.installation import NotInstalled, install, read_versions
 from benchmarks.rivals.peers import PEERS, Bundle, Peer, Place
 from benchmarks.rivals.running import Running, Unfit, run_server, wait_right
 from benchmarks.servers import find_port
-from benchmarks.spike import CONNECTIONS, play
+from benchmarks.spike import CONNECTIONS, PATIENCE, play
 from benchmarks.tables import table
 from benchmarks.workloads import CALL, ENTRY, KEEP, TRAIN, WORKLOADS, list_cases
 from jupyter_deploy.traffic.job import Case, write_request
@@ -31,6 +31,8 @@ MODEL = "w1"
 NAMES = ("nbdeploy", "fastapi", "bentoml", "bentoml-batching", "mlserver", "mlserver-batching", "litserve",
          "litserve-batching")
 COUNT = {"quick": 1_000, "full": 10_000}
+SLOWEST = 200
+"""Requests a second of the slowest, by which the last of them has to be answered."""
 CASES = 16
 WORKERS = {"BENCH_WORKERS": str(os.cpu_count() or 1)}
 KEPT = Path(__file__).parent / "results" / "rush.json"
@@ -43,7 +45,7 @@ def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
     found: dict[str, Any] = before.get("peers", {})
     missing: dict[str, str] = before.get("missing", {})
     versions: dict[str, Any] = before.get("versions", {})
-    count = COUNT["quick" if quick else "full"]
+    count = int(os.environ.get("NBDEPLOY_RUSH", COUNT["quick" if quick else "full"]))
     with workspace() as place:
         bundle = _deploy(place)
         for peer in (one for one in PEERS if one.name in (chosen or NAMES)):
@@ -79,8 +81,8 @@ def _rush(place: Workspace, peer: Peer, own: Place, count: int) -> dict[str, Any
         seconds = wait_right(running, peer, peer.route(MODEL), cases[0])
         time.sleep(2.0)  # other workers of it may still be starting
         asked = tuple(_learn(running, peer, one) for one in cases)
-        return {**play(place, port, asked, f"{count} at once", lambda: running.measure_memory()["rss"]),
-                "start": seconds}
+        return {**play(place, port, asked, f"{count} at once", lambda: running.measure_memory()["rss"],
+                       patience=max(PATIENCE, count / SLOWEST)), "start": seconds}
 
 
 def _learn(running: Running, peer: Peer, case: Any) -> Case:

@@ -35,13 +35,24 @@ class Server:
     @property
     def cpu(self) -> float:
         """Seconds of CPU time so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        return read_cpu(self.process)
 
     def memory(self) -> dict[str, int]:
         """Give bytes: resident, and of these the process's own alone."""
         full = self.process.memory_full_info()
         return {"resident": full.rss, "own": full.uss}
+
+
+def read_cpu(process: psutil.Process) -> float:
+    """Give the seconds of CPU time that a process and its threads took so far.
+
+    `cpu_times` counts hundredths of a second, too few for a window of two. Linux has a clock of nanoseconds for each
+    process, whose number is made of the process's (clock_getcpuclockid(3), `CPUCLOCK_SCHED`).
+    """
+    if sys.platform == "linux":
+        return time.clock_gettime(~process.pid << 3 | 2)
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def deploy_all(kernel: Kernel) -> dict[str, tuple[Server, Path]]:

@@ -31,6 +31,8 @@ BY_HAND = 10
 SECONDS = {"quick": 4, "full": 120}
 CONNECTIONS = 256
 ASLEEP_SECONDS = 20.0
+PATIENCE = 300.0
+"""Seconds that a request waits for its answer."""
 
 
 def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def _rehearse(place: Workspace, shape: str) -> dict[str, Any]:
     file = place.folder / "rehearsal.json"
     began = time.time()
     command = [sys.executable, "-m", "jupyter_deploy", "rehearse", NAME, shape, "--connections", str(CONNECTIONS),
-               "--patience", "300", "--json", str(file)]
+               "--patience", f"{PATIENCE:g}", "--json", str(file)]
     done = subprocess.run(command, env=place.variables, cwd=place.folder, check=False, capture_output=True, text=True)
     print(done.stdout, done.stderr[-500:], flush=True)
     found = json.loads(file.read_text())
@@ -83,10 +85,10 @@ def _rehearse(place: Workspace, shape: str) -> dict[str, Any]:
 
 
 def play(place: Workspace, port: int, cases: tuple[Case, ...], shape: str, measure_memory: Callable[[], float],
-         ) -> dict[str, Any]:
+         patience: float = PATIENCE) -> dict[str, Any]:
     """Play a shape against a server that is none of ours, with the same generator."""
     job = Path(place.folder / "job.json")
-    job.write_text(Job("127.0.0.1", port, cases, shape, (), (0.0, 1e-12), CONNECTIONS, 300.0).dump())
+    job.write_text(Job("127.0.0.1", port, cases, shape, (), (0.0, 1e-12), CONNECTIONS, patience).dump())
     root = str(Path(__file__).parents[1])
     before = measure_memory()
     command = [sys.executable, "-m", "jupyter_deploy.traffic.generator", str(job)]

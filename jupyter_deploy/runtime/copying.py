@@ -11,10 +11,11 @@ from .copies import LARGEST, Heads, write_copy
 from .counters import Counters
 from .messages import Answer, Request
 
-PAUSE = 0.005
-"""Seconds that copies are gathered for, so that one write takes many."""
-MOST = 512
-"""Copies that are gathered at most; those beyond are dropped."""
+PAUSE = 0.05
+"""Seconds that copies are gathered for: a write costs as much as an answer, so one takes many."""
+MOST = 128
+BULK = 1 << 18
+"""So many copies, or bytes of them, are not gathered for longer."""
 BEHIND = 4 << 20
 """Bytes that the other version may be behind; while it is, copies are dropped."""
 _NOT_ANSWERED = frozenset({401, 413, 415, 429, 503})
@@ -31,6 +32,9 @@ class Copier:
         self._dropped = counters.shadow["dropped"]
         self._heads = Heads()
         self._gathered: list[tuple[Request, Answer]] = []
+        self._size = 0
+        """Bytes of their bodies."""
+        self._timer: asyncio.TimerHandle | None = None
         self._lanes: list[Any] = []
         self._turn = itertools.count()
         self._ended = False
@@ -48,16 +52,22 @@ class Copier:
         """Take a request that has been answered; it is sent later."""
         if answer.status in _NOT_ANSWERED:
             return
-        gathered = self._gathered
-        if len(gathered) >= MOST or len(request.body) > LARGEST or len(answer.body) > LARGEST:
+        asked, answered = len(request.body), len(answer.body)
+        if asked > LARGEST or answered > LARGEST:
             self._slots[self._dropped] += 1
             return
-        if not gathered:
-            self._loop.call_later(PAUSE, self._send)
-        gathered.append((request, answer))
+        if self._timer is None:
+            self._timer = self._loop.call_later(PAUSE, self._send)
+        self._gathered.append((request, answer))
+        self._size += asked + answered
+        if len(self._gathered) >= MOST or self._size >= BULK:
+            self._timer.cancel()
+            self._send()
 
     def _send(self) -> None:
+        self._timer = None
         gathered, self._gathered = self._gathered, []
+        self._size = 0
         lanes = [lane for lane in self._lanes if lane.get_write_buffer_size() < BEHIND]
         if not lanes:
             self._slots[self._dropped] += len(gathered)
