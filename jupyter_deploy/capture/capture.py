@@ -26,7 +26,7 @@ from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.modules import LocalModules, collect_local
 from jupyter_deploy.capture.overhearing import Asked, overhear
 from jupyter_deploy.capture.recorder import Recorder
-from jupyter_deploy.capture.restoration import restored
+from jupyter_deploy.capture.restoration import Watch, restored
 from jupyter_deploy.capture.routes import Route, find_routes
 from jupyter_deploy.capture.schema import (
     classes_of,
@@ -127,8 +127,9 @@ def capture(
         else:
             walk.add_entry(route.function)
     changed = set().union(*(walk.contents.changed_by(route.function) for route in routes))
-    with restored(kernel.names, changed), overhear(_namespaces(routes), walk.contents.models()) as asked:
-        entries, golden, findings = _ask_entries(kernel, options, routes, roles, recorder, walk)
+    overheard = overhear(_namespaces(routes), walk.contents.models())
+    with restored(kernel.names, changed) as watch, overheard as asked:
+        entries, golden, findings = _ask_entries(kernel, options, routes, roles, recorder, walk, watch)
     code = walk.slice()
     name = options.name or _default_name(kernel, routes)
     text, spans = emit(code, title=f"{name}: {', '.join(entry.name for entry in entries)}, captured from a notebook.")
@@ -199,6 +200,7 @@ def _ask_entries(
     roles: Mapping[Role, Sequence[ExecutedCell]],
     recorder: Recorder | None,
     walk: Walk,
+    watch: Watch,
 ) -> tuple[tuple[Entry, ...], tuple[tuple[str, GoldenAnswer], ...], list[Finding]]:
     calls = {route.call: route.name for route in routes}
     asked: dict[str, list[CallSite]] = {route.name: [] for route in routes}
@@ -224,7 +226,9 @@ def _ask_entries(
                 advice="add an --example that works",
             )
         returns = infer_returns(route.live, [one.result for one in answers])
-        changed = sorted(walk.contents.changed_by(route.function))
+        moved, doubtful = watch.moved(), walk.contents.doubtful()
+        changing = sorted(walk.contents.changed_by(route.function) - (doubtful - moved.keys()))
+        changed = [moved.get(name, name) for name in changing]
         if changed:
             findings.append(
                 Finding(

@@ -9,11 +9,14 @@ from typing import Any
 
 from jupyter_deploy.capture.files import find_files
 from jupyter_deploy.capture.models import is_model
+from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.secrets import find_secret_bytes
 from jupyter_deploy.capture.slice import Demand, Finding, Piece, Slice, list_demands, order_pieces
 from jupyter_deploy.capture.state import StateValue
 from jupyter_deploy.capture.usage import find_use
 from jupyter_deploy.errors import CaptureError
+
+_CHANGEABLE = frozenset({"state", "constant", "alias", "class", "function"})
 
 LARGE = 50 * 2**20
 """Bytes; a captured value above this is reported together with the line that reads it."""
@@ -87,9 +90,19 @@ class Contents:
             text = f"{name} ({state.type}, {size}) is captured, because this line reads it: {reason}"
             self.findings.append(Finding(text, where or None, "large-state"))
 
-    def drop_state(self, name: str) -> None:
-        """Take a value out again: another piece is to stand for it."""
-        del self._state[name], self._live[name]
+    def add_refill(self, target: str, contents: str, needed: frozenset[str]) -> None:
+        """Give what definitions fill while they are imported exactly what the notebook had in it, in its order."""
+        self.pieces["_refill"] = Piece("_refill", "import", "from runtime.state import refill as _refill", "")
+        name, text = f"{target} (filled)", f"_refill({target}, {contents})"
+        self.pieces[name] = Piece(name, "alias", text, "", now=needed | {"_refill"})
+
+    def modules(self) -> set[str]:
+        """Name the modules that the slice imports so far."""
+        return {demand.module for demand in self._demands}
+
+    def kind_of(self, name: str) -> type:
+        """Give the type of a value that was taken."""
+        return type(self._live[name])
 
     def add_secret(self, name: str, value: str, reason: str) -> None:
         """Take a look-up in place of a secret: of the environment variable it came from, or of one of its own name."""
@@ -108,7 +121,7 @@ class Contents:
         return {name: value for name, value in self._live.items() if is_model(value) and find_use(name, pieces).plain}
 
     def changed_by(self, entry: str) -> frozenset[str]:
-        """Name the values that calling `entry` may change: what it and all it calls store into."""
+        """Name the values, classes and functions that `entry` may change: it and all it calls store into them."""
         reached: set[str] = set()
         waiting = [entry]
         changed: set[str] = set()
@@ -119,8 +132,12 @@ class Contents:
             reached.add(name)
             changed |= self.changed.get(name, frozenset())
             waiting += self.pieces[name].now | self.pieces[name].later
-        values = {name for name, piece in self.pieces.items() if piece.kind in ("state", "constant", "alias")}
-        return frozenset(changed & values)
+        return frozenset(name for name in changed & self.pieces.keys() if self.pieces[name].kind in _CHANGEABLE)
+
+    def doubtful(self) -> frozenset[str]:
+        """Name what only a call shows to be changed: what is stored into them is mostly stored while they are made."""
+        definitions = frozenset(name for name, piece in self.pieces.items() if piece.kind in ("class", "function"))
+        return definitions.union(find_registries(self.pieces, self.changed))
 
     def slice(self, first: tuple[str, ...], named: Mapping[int, tuple[object, str]]) -> Slice:
         """Give what was collected, the pieces in order; those named in `first` come as early as they can."""

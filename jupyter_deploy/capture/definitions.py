@@ -13,7 +13,6 @@ from typing import Any
 
 from jupyter_deploy.capture.bindings import Binding
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
-from jupyter_deploy.capture.literals import literal
 from jupyter_deploy.capture.references import References, references_of
 from jupyter_deploy.capture.sources import (
     Source,
@@ -198,21 +197,12 @@ def _implementations(name: str, generic: Any, base: types.FunctionType) -> tuple
 
 
 def _class_patch(name: str, cls: type, node: ast.ClassDef) -> tuple[str, dict[str, object]]:
-    """Repeat what was changed on a class after its definition: `Model.threshold = 0.7`, a method added later."""
+    """Repeat the methods that a class got after its definition."""
     lines: list[str] = []
     values: dict[str, object] = {}
-    written = {
-        statement.targets[0].id: statement.value
-        for statement in node.body
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-    }
     methods = {child.name for child in ast.walk(node) if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))}
     for attribute, value in sorted(vars(cls).items()):
-        now = literal(value)
-        before = written.get(attribute)
-        if now is not None and before is not None and _is_other_constant(before, value):
-            lines.append(f"{name}.{attribute} = {now}")
-        elif (
+        if (
             isinstance(value, types.FunctionType)
             and value.__module__ == "__main__"
             and attribute not in methods
@@ -222,11 +212,3 @@ def _class_patch(name: str, cls: type, node: ast.ClassDef) -> tuple[str, dict[st
             values[f"_{name.lstrip('_')}_{attribute}"] = value
             lines.append(f"{name}.{attribute} = _{name.lstrip('_')}_{attribute}")
     return "".join(f"\n{line}" for line in lines), values
-
-
-def _is_other_constant(written: ast.expr, value: object) -> bool:
-    try:
-        constant = ast.literal_eval(written)
-    except ValueError:
-        return False
-    return type(constant) is type(value) and bool(constant != value)

@@ -73,7 +73,10 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
         imports |= modules
     if flags & _future_annotations():
         later |= _annotation_names(node)
-    writes |= _changed_in_place(node) & (now | later)
+    in_place = _changed_in_place(node)
+    writes |= in_place & (now | later)
+    if isinstance(node, ast.ClassDef) and "cls" in in_place:
+        writes.add(node.name)
     return References(
         frozenset(now),
         frozenset(later),
@@ -120,8 +123,13 @@ def _changed_in_place(node: ast.AST) -> set[str]:
 
 
 def _root(node: ast.AST) -> str:
+    """Give the name at the beginning of `name.a[0].b`; "cls" where it is the class of an object."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
+        if isinstance(node, ast.Attribute) and node.attr == "__class__":
+            return "cls"
         node = node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type":
+        return "cls"
     return node.id if isinstance(node, ast.Name) else ""
 
 

@@ -1,7 +1,8 @@
 """Registries: values that the slice's own definitions fill while the module is imported.
 
 After `HANDLERS = {}` a decorator `@register("text")` puts functions into it, in the notebook and again in the service.
-Loaded as it was in the kernel, it would need those functions, which need their decorator, which needs it.
+Loaded as it was in the kernel, it would need those functions, which need their decorator, which needs it. So it begins
+in the service as it did in the notebook, with nothing in it, and gets its contents when all else is there.
 """
 
 from __future__ import annotations

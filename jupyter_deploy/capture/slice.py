@@ -7,7 +7,7 @@ literal; anything else becomes state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -35,6 +35,13 @@ class Piece:
     """Names that must be defined before this text runs."""
     later: frozenset[str] = frozenset()
     """Names that must be defined before what this text defines is called."""
+    count: int = 0
+    """The execution count of the cell: 0 for what stands in none."""
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Where it stands in the notebook's history, to sort by."""
+        return self.count, self.line, self.name
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[P
 
     A decorator or a default may call anything it names, so everything reachable from a `now` name comes before.
     Names that need each other only later (mutual recursion, a class whose method reads a model of that class) may
-    stand in any order.
+    stand in any order; what nothing else decides is the order of the notebook.
     """
     done: dict[str, Piece] = {}
     active: set[tuple[str, bool]] = set()
@@ -122,11 +129,11 @@ def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[P
             return
         active.add((name, ready))
         if name not in done:
-            for needed in sorted(piece.now):
+            for needed in _in_order(piece.now, pieces):
                 place(needed, ready=True)
             done.setdefault(name, piece)
         if ready:
-            for needed in sorted(piece.now | piece.later):
+            for needed in _in_order(piece.now | piece.later, pieces):
                 place(needed, ready=True)
 
     head: dict[Kind, int] = {"future": 0, "import": 1, "environment": 2, "constant": 3}
@@ -135,6 +142,10 @@ def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[P
         place(name, ready=False)
     for name in first:
         place(name, ready=True)
-    for name in sorted(pieces):
+    for name in _in_order(pieces, pieces):
         place(name, ready=True)
     return tuple(done.values())
+
+
+def _in_order(names: Iterable[str], pieces: Mapping[str, Piece]) -> list[str]:
+    return sorted(names, key=lambda name: pieces[name].place if name in pieces else (0, 0, name))

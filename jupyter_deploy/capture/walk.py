@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.capture.attributes import find_module_changes, find_subclasses, later_attributes, stored_attributes
 from jupyter_deploy.capture.bindings import Binding, Bindings
 from jupyter_deploy.capture.contents import Contents
 from jupyter_deploy.capture.definitions import Draft, draft_binding, draft_class, draft_function
@@ -65,6 +66,8 @@ class Walk:
         self._global_names: dict[int, str] = {}
         self._dotted: set[str] = set()
         self._hidden_count = 0
+        self._stored = stored_attributes(kernel)
+        self._optional: dict[str, str] = {}
         self._first: list[str] = []
         for name in sorted(kernel.names):
             if not name.startswith("_") and name not in kernel.hidden:
@@ -114,7 +117,8 @@ class Walk:
         for one in references:
             self._follow(name, "cell", one, frozenset(bound), cell)
         now = frozenset().union(*(one.names for one in references)) - set(bound)
-        piece = Piece(name, "cell", text, f"{cell.label} is tagged", cell.label, line, *self._split(function, now))
+        split = self._split(function, now)
+        piece = Piece(name, "cell", text, f"{cell.label} is tagged", cell.label, line, *split, count=cell.count)
         self.contents.pieces[name] = piece
         self._first.append(name)
         self._drain()
@@ -132,22 +136,63 @@ class Walk:
         return self.contents.slice(tuple(self._first), self._names_of)
 
     def _refill_registries(self) -> None:
-        """Let what definitions fill while they are imported begin as the notebook's line made it."""
+        """Let what definitions fill while they are imported begin empty, as the notebook's line made it."""
         for name in find_registries(self.contents.pieces, self.contents.changed):
             piece, binding = self.contents.pieces[name], self._bindings.last(name)
             statement = find_beginning(binding)
-            if binding is None or statement is None:
+            if binding is not None and statement is not None:
+                self._repeat(name, statement, binding, piece.reason)
+                self._drain()
+            elif (kind := self.contents.kind_of(name)) in (dict, list, set):
+                self.contents.pieces[name] = Piece(name, "alias", f"{name} = {kind.__name__}()", piece.reason)
+            else:
                 raise CaptureError(
                     f"{name} holds definitions that need {name} themselves while they are made ({piece.reason})",
                     where=binding.where if binding else None,
                     advice=f"make {name} in a line of its own, such as {name} = {{}}, before what is put into it",
                 )
-            self.contents.drop_state(name)
-            held = piece.now - {"_load_state"}
-            self._repeat(name, statement, binding, piece.reason)
-            self._drain()
             made = self.contents.pieces[name]
-            self.contents.pieces[name] = dataclasses.replace(made, later=made.later | held)
+            self.contents.pieces[name] = dataclasses.replace(made, later=made.later | (piece.now - {"_load_state"}))
+            self.contents.add_refill(name, f'_load_state("{name}")', piece.now | {name})
+
+    def _add_attributes(self, name: str, owner: object, reason: str, where: str) -> None:
+        """Take what code put on a class or a function after its definition."""
+        for attribute, value in later_attributes(owner, self._kernel, self._stored).items():
+            self._assign_later(f"{name}.{attribute}", value, frozenset({name}), f"{reason} → {attribute}", where)
+
+    def _assign_later(self, target: str, value: object, now: frozenset[str], reason: str, where: str) -> None:
+        text = literal(value)
+        if text is None:
+            hidden = f"_{target.lstrip('_').replace('.', '_')}"
+            text = self._name_of_value(value, hidden, reason, where)
+            now |= {text}
+            self._optional[text] = target
+        self.contents.pieces[target] = Piece(target, "alias", f"{target} = {text}", "", now=now)
+
+    def _add_subclasses(self) -> None:
+        """Take the subclasses that code asks a class for."""
+        if any("__subclasses__" in piece.text for piece in self.contents.pieces.values()):
+            classes = [name for name, piece in self.contents.pieces.items() if piece.kind == "class"]
+            for cls in find_subclasses(map(self._kernel.names.get, classes)):
+                self._name_of(cls, "a subclass that the code asks for", "")
+
+    def _add_module_changes(self) -> None:
+        """Take what the notebook put into modules of others."""
+        for change in find_module_changes(self._kernel, self.contents.modules()):
+            module, target = f"_{change.module.replace('.', '_')}", f"_{change.module}.{change.attribute}"
+            if target in self._seen:
+                continue
+            self._seen.add(target)
+            reason = f"the notebook changes {target[1:]}"
+            text = f"import {change.module} as {module}"
+            self.contents.add_import(change.module, Piece(module, "import", text, reason))
+            target = f"{module}.{change.attribute}"
+            if not change.filled:
+                self._assign_later(target, change.value, frozenset({module}), reason, "")
+                continue
+            hidden = f"{module}_{change.attribute}"
+            self._require_value(hidden, change.value, reason, "")
+            self.contents.add_refill(target, hidden, frozenset({module, hidden}))
 
     # The walk itself
 
@@ -163,7 +208,10 @@ class Walk:
 
     def _drain(self) -> None:
         while self._queue:
-            self._define(*self._queue.popleft())
+            while self._queue:
+                self._define(*self._queue.popleft())
+            self._add_subclasses()
+            self._add_module_changes()
 
     def _define(self, name: str, value: object, reason: str, where: str) -> None:
         binding = self._bindings.last(name) if self._kernel.names.get(name) is value else None
@@ -176,9 +224,9 @@ class Walk:
         elif isinstance(value, type) and value.__module__ == "__main__":
             draft = draft_class(name, value, self._kernel)
             if draft is None:
-                self._recreate(name, binding, reason, where, CaptureError(f"the class {name} has no source"))
+                self._recreate(name, value, binding, reason, where, CaptureError(f"the class {name} has no source"))
             else:
-                self._add_draft(name, "class", draft, reason)
+                self._add_draft(name, "class", draft, value, reason)
         elif isinstance(value, types.FunctionType):
             self._define_function(name, value, binding, reason, where)
         elif isinstance(value, types.MethodType):
@@ -190,7 +238,8 @@ class Walk:
         draft = draft_binding(value, binding, self._kernel)
         if draft is None:
             return False
-        self._add_draft(name, "class" if isinstance(binding.statement, ast.ClassDef) else "function", draft, reason)
+        kind: Kind = "class" if isinstance(binding.statement, ast.ClassDef) else "function"
+        self._add_draft(name, kind, draft, value, reason)
         return True
 
     def _define_function(
@@ -199,9 +248,9 @@ class Walk:
         try:
             draft = draft_function(name, value, self._kernel)
         except CaptureError as error:
-            self._recreate(name, binding, reason, where, error)
+            self._recreate(name, value, binding, reason, where, error)
         else:
-            self._add_draft(name, "function", draft, reason)
+            self._add_draft(name, "function", draft, value, reason)
 
     def _define_method(self, name: str, value: types.MethodType, reason: str, where: str) -> None:
         owner = self._name_of_value(value.__self__, f"_{name}_self", reason, where)
@@ -217,7 +266,7 @@ class Walk:
         self._require_value(fallback, value, reason, where)
         return fallback
 
-    def _add_draft(self, name: str, kind: Kind, draft: Draft, reason: str) -> None:
+    def _add_draft(self, name: str, kind: Kind, draft: Draft, owner: object, reason: str) -> None:
         if draft.cell is not None and draft.cell.count in self._skipped:
             raise CaptureError(
                 f"{name} is needed ({reason}), but its cell is tagged to be skipped",
@@ -248,10 +297,12 @@ class Walk:
                 self._seen.add(hidden)
             extra.add(hidden)
         piece = Piece(
-            name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line, now=frozenset(extra)
-        )
+            name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line, now=frozenset(extra),
+            count=draft.cell.count if draft.cell else 0,
+        )  # fmt: skip
         self._add(piece, draft.references, draft.supplied, draft.cell)
         self.contents.changed[name] |= draft.changes
+        self._add_attributes(name, owner, reason, where)
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
         self._seen.add(piece.name)
@@ -265,6 +316,7 @@ class Walk:
             piece.reason,
             piece.cell,
             piece.line,
+            count=piece.count,
             now=piece.now | {known[name] for name in references.now if name in known},
             later=frozenset(known[name] for name in references.later if name in known),
         )
@@ -341,18 +393,26 @@ class Walk:
             state = serialise(value, lambda target: self._name_of(target, reason, where),
                               lambda used: self._look_up(used, f"{reason} → {used}", where))
         except CaptureError as error:
-            self._recreate(name, binding, reason, where, error)
+            self._recreate(name, value, binding, reason, where, error)
             return
         self.contents.add_state(name, value, state, reason, where)
 
     def _repeat(self, name: str, statement: ast.stmt, binding: Binding, reason: str) -> None:
         text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
-        piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line)
+        piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line, count=binding.cell.count)
         self._add(piece, references_of(statement), frozenset(), binding.cell)
 
-    def _recreate(self, name: str, binding: Binding | None, reason: str, where: str, error: CaptureError) -> None:
+    def _recreate(
+        self, name: str, value: object, binding: Binding | None, reason: str, where: str, error: CaptureError
+    ) -> None:
         """Repeat the assignment that made a value which cannot be carried, or raise why it cannot."""
         statement = find_recreation(binding, self._kernel.names)
+        if name in self._optional:
+            target, shown = self._optional[name], type_name(value)
+            self.contents.pieces.pop(target)
+            text = f"{target} ({shown}) cannot be copied: the service begins with what the definition gives it"
+            self.contents.findings.append(Finding(text, where or None, "made-anew"))
+            return
         if binding is None or statement is None:
             raise CaptureError(
                 f"{name} cannot go into the service: {error.message}",

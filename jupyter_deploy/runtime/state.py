@@ -14,6 +14,7 @@ import pickle
 import struct
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,27 @@ def load_state(name: str) -> Any:
     bundle, manifest = _own_manifest()
     item = next(item for item in manifest.state if item.name == name)
     return read_state(bundle, item)
+
+
+def refill(target: Any, source: Any) -> None:
+    """Give an object the contents of another one of its kind; called by `service.py` for what definitions fill.
+
+    What has no contents stays as it is.
+    """
+    if isinstance(target, (list, bytearray)):
+        target[:] = source
+    elif isinstance(target, (dict, set)):
+        target.clear()
+        target.update(source)
+    elif isinstance(target, deque):
+        target.clear()
+        target.extend(source)
+    elif type(target).__module__ == "numpy" and hasattr(target, "flags"):
+        if target.flags.writeable:
+            target[...] = source
+    elif hasattr(target, "__dict__"):
+        vars(target).clear()
+        vars(target).update(vars(source))
 
 
 def read_state(bundle: Path, item: StateItem) -> Any:

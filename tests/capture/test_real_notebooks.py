@@ -23,6 +23,8 @@ class Case:
     without: tuple[str, ...] = ()
     """Distributions that must not be required."""
     warns: tuple[str, ...] = ()
+    silent: bool = False
+    """Nothing is to be warned of, but that the document is not saved."""
     files: dict[str, str] = field(default_factory=dict)
     """Files beside the notebook."""
 
@@ -507,6 +509,133 @@ CASES = [
         has=("steps = Registry()",),
     ),
     Case(
+        "a registry in the base class that subclasses fill",
+        (
+            (
+                "class Base:\n    registry = {}\n    def __init_subclass__(cls, **options):\n"
+                "        super().__init_subclass__(**options)\n        cls.registry[cls.__name__] = cls"
+            ),
+            (
+                "class Zeta(Base):\n    def run(self, x):\n        return x + 1\n"
+                "class Alpha(Base):\n    def run(self, x):\n        return x * 10"
+            ),
+            "class Alpha(Base):\n    def run(self, x):\n        return x * 20",
+            "def predict(x):\n    return [(name, kind().run(x)) for name, kind in Base.registry.items()]",
+            "predict(3)",
+        ),
+        has=("class Zeta(Base)", "class Alpha(Base)", "x * 20"),
+        lacks=("x * 10",),
+        silent=True,
+    ),
+    Case(
+        "a registry that a metaclass fills",
+        (
+            (
+                "class Meta(type):\n    known = {}\n    def __new__(meta, name, bases, names):\n"
+                "        made = super().__new__(meta, name, bases, names)\n        if bases:\n"
+                "            meta.known[name] = made\n        return made\nclass Base(metaclass=Meta):\n    pass"
+            ),
+            "class Half(Base):\n    def run(self, x):\n        return x / 2",
+            "def predict(x):\n    return {name: kind().run(x) for name, kind in Meta.known.items()}",
+            "predict(3)",
+        ),
+        silent=True,
+    ),
+    Case(
+        "a factory whose class method is the decorator",
+        (
+            (
+                "class Factory:\n    _kinds: dict = {}\n    @classmethod\n    def register(cls, name):\n"
+                "        def keep(kind):\n            cls._kinds[name] = kind\n            return kind\n        return keep"
+            ),
+            "@Factory.register('double')\nclass Double:\n    def run(self, x):\n        return 2 * x",
+            "def predict(x):\n    return Factory._kinds['double']().run(x)",
+            "predict(4)",
+        ),
+        silent=True,
+    ),
+    Case(
+        "the subclasses that a class is asked for",
+        (
+            "class Base:\n    pass",
+            "class Zeta(Base):\n    by = 2\nclass Alpha(Base):\n    by = 3\nclass Inner(Zeta):\n    by = 4",
+            "def predict(x):\n    return [(kind.__name__, x * kind.by) for kind in Base.__subclasses__()]",
+            "predict(3)",
+        ),
+        has=("class Zeta(Base)", "class Inner(Zeta)"),
+    ),
+    Case(
+        "a registry whose order counts, with what no decorator put there",
+        (
+            (
+                "STEPS = []\ndef step(rank):\n    def keep(function):\n        STEPS.append((rank, function))\n"
+                "        return function\n    return keep"
+            ),
+            "@step(2)\ndef zip_up(text):\n    return text + 'z'\n@step(1)\ndef add(text):\n    return text + 'a'",
+            "STEPS.append((9, lambda text: text + '!'))",
+            "def predict(text):\n    for rank, function in STEPS:\n        text = function(text) + str(rank)\n    return text",
+            "predict('')",
+        ),
+        silent=True,
+    ),
+    Case(
+        "a registry that a closure holds",
+        (
+            (
+                "def make():\n    known = {}\n    def register(function):\n        known[function.__name__] = function\n"
+                "        return function\n    def of(name):\n        return known[name]\n    return register, of"
+            ),
+            "register, of = make()",
+            "@register\ndef half(x):\n    return x / 2",
+            "def predict(x):\n    return of('half')(x)",
+            "predict(3)",
+        ),
+    ),
+    Case(
+        "a registry and a setting of a local module that the notebook changes",
+        (
+            "import plugins, settings\nsettings.RATE = 3",
+            "@plugins.register\ndef half(x):\n    return x / 2",
+            "def predict(x):\n    return plugins.run('half', x) * settings.RATE",
+            "predict(3)",
+        ),
+        has=("_settings.RATE = 3",),
+        files={
+            "plugins.py": "KNOWN = {}\ndef register(f):\n    KNOWN[f.__name__] = f\n    return f\n"
+            "def run(name, x):\n    return KNOWN[name](x)\n",
+            "settings.py": "RATE = 1\n",
+        },
+    ),
+    Case(
+        "values put on a class and on a function later",
+        (
+            "class Holder:\n    model = None\n    words = {}\n    connection = None",
+            (
+                "import numpy as np, sqlite3\nHolder.model = np.arange(3.0)\n"
+                "Holder.words.update({f'w{n}': n for n in range(900)})\nHolder.connection = sqlite3.connect(':memory:')"
+            ),
+            (
+                "def predict(x):\n    return Holder.model[1] * x + Holder.words['w7'] + predict.table['one'](x)\n"
+                "predict.table = {'one': lambda x: x + 1}"
+            ),
+            "predict(4)",
+        ),
+        packages=("numpy",),
+        warns=("Holder.connection (sqlite3.Connection) cannot be copied",),
+    ),
+    Case(
+        "counters in a class and in a function",
+        (
+            "class Counter:\n    calls = 0\n    seen = []",
+            (
+                "def predict(x):\n    Counter.calls += 1\n    Counter.seen.append(x)\n    predict.total += x\n"
+                "    return [Counter.calls, Counter.seen]"
+            ),
+            "predict.total = 0\npredict(1); predict(2)",
+        ),
+        warns=("predict changes Counter.calls, Counter.seen, predict.total",),
+    ),
+    Case(
         "a class whose method reads a model of that class",
         (
             "class Scale:\n    def __init__(self, by):\n        self.by = by\n    def apply(self, x):\n        return x * self.by + (best.by if self is not best else 0)",
@@ -601,3 +730,5 @@ def test_deploys_what_people_write(case: Case, notebook: LiveNotebook) -> None:
     assert not set(case.without) & set(done["packages"])
     for part in case.warns:
         assert any(part in warning for warning in done["warnings"]), done["warnings"]
+    if case.silent:
+        assert not [warning for warning in done["warnings"] if "not saved" not in warning]
