@@ -172,6 +172,10 @@ class Endpoint:
         raise UsageError(f"{self.name} has no entry {name}", advice=f"it has {', '.join(one.name for one in entries)}")
 
     def _bind(self, entry: Entry, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        several = entry.positional[-1][1:] if entry.positional and entry.positional[-1].startswith("*") else None
+        if several is not None:
+            place = len(entry.positional) - 1
+            args = (*args[:place], list(args[place:])) if len(args) > place else args
         if len(args) > len(entry.parameters):
             raise UsageError(f"{entry.name} takes {len(entry.parameters)} arguments, found {len(args)}")
         named = {**{parameter.name: value for parameter, value in zip(entry.parameters, args, strict=False)}, **kwargs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,32 +28,49 @@ def infer_parameters(function: Callable[..., Any], calls: Sequence[Call]) -> tup
     Raises
     ------
     CaptureError
-        When an argument cannot travel as JSON, or the function takes positional arguments without names.
+        When an argument cannot travel as JSON, or the function takes any arguments at all, as a decorator's does.
 
     """
+    signature = _read_signature(function)
+    _refuse_wrapper(function, signature)
     passed = [bind_call(function, args, kwargs) for args, kwargs in calls]
     hints = function_hints(function)
-    parameters = []
-    for parameter in _read_signature(function).parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            raise CaptureError(
-                f"{_name(function)} takes *{parameter.name}, but a request names its arguments",
-                advice="write the arguments out; a decorator that wraps the function needs functools.wraps",
-            )
-        if parameter.kind is not parameter.VAR_KEYWORD:
-            parameters.append(_infer_parameter(function, parameter, passed, hints))
+    declared = list(signature.parameters.values())
+    more = next((one for one in declared if one.kind is one.VAR_KEYWORD), None)
+    parameters = [_infer_parameter(function, one, passed, hints) for one in declared if one is not more]
     named = {parameter.name for parameter in parameters}
     extra = dict.fromkeys(name for arguments in passed for name in arguments if name not in named)
-    parameters += [_infer_extra(function, name, passed) for name in extra]
+    if more is not None:
+        parameters += [_infer_extra(function, name, more, passed, hints, alone=len(declared) == 1) for name in extra]
     return tuple(parameters)
+
+
+def _refuse_wrapper(function: Callable[..., Any], signature: inspect.Signature) -> None:
+    """Refuse what takes anything at all: it is what a decorator made, and nobody says what it takes."""
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    if kinds != [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]:
+        return
+    held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    inner = next((value for value in held if inspect.isfunction(value)), None)
+    names = dict(zip(map(id, held), function.__code__.co_freevars, strict=True)) if inner is not None else {}
+    raise CaptureError(
+        f"{_name(function)} takes {str(signature)[1:-1]}, but a request names its arguments",
+        advice=f"write @functools.wraps({names[id(inner)]}) above def {_name(function)}{signature}, in the decorator "
+        f"of {_name(inner)}: then it is known to take {_read_signature(inner)}"
+        if inner is not None
+        else f"write the arguments out, such as def {_name(function)}(amount, city)",
+    )
 
 
 def _infer_parameter(
     function: Callable[..., Any], parameter: inspect.Parameter, passed: Sequence[dict[str, Any]], hints: dict[str, Any]
 ) -> Parameter:
-    name, default = parameter.name, parameter.default
+    several = parameter.kind is parameter.VAR_POSITIONAL
+    name, default = parameter.name, [] if several else parameter.default
     required = default is parameter.empty
     values = [arguments[name] for arguments in passed if name in arguments]
+    if several and name in hints:
+        hints = {**hints, name: types.GenericAlias(list, (hints[name],))}
     seen = values + ([] if required else default_values(default))
     try:
         spec = infer(hints[name], seen) if name in hints else observe_argument(seen)
@@ -61,13 +79,20 @@ def _infer_parameter(
     return Parameter(name, spec, required, _write_default(default) if not required else None)
 
 
-def _infer_extra(function: Callable[..., Any], name: str, passed: Sequence[dict[str, Any]]) -> Parameter:
-    """Describe a keyword that `**options` took in a golden call: a request may give it, and no other."""
+def _infer_extra(
+    function: Callable[..., Any], name: str, more: inspect.Parameter, passed: Sequence[dict[str, Any]],
+    hints: dict[str, Any], *, alone: bool,
+) -> Parameter:  # fmt: skip
+    """Describe a keyword that `**options` took in a golden call: a request may give it, and no other.
+
+    It must, where the function takes nothing else and every golden call gave it, as with `def predict(**features)`.
+    """
+    values = [arguments[name] for arguments in passed if name in arguments]
     try:
-        spec = observe_argument(arguments[name] for arguments in passed if name in arguments)
+        spec = infer(hints[more.name], values) if more.name in hints else observe_argument(values)
     except (CannotTravel, CannotEncode) as error:
         raise _refuse(function, name, error) from error
-    return Parameter(name, spec, required=False)
+    return Parameter(name, spec, required=alone and len(values) == len(passed))
 
 
 def _refuse(function: Callable[..., Any], name: str, error: CannotTravel | CannotEncode) -> CaptureError:
@@ -107,15 +132,17 @@ def infer_returns(function: Callable[..., Any], results: Sequence[object]) -> Ty
 
 
 def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Name the parameters that must be passed by position.
+    """Name the parameters that must be passed by position; the one that takes several is `*name`.
 
-    These are the positional-only ones and, where a decorator's wrapper takes `*args`, all that have a position.
+    These are the positional-only ones and, where the function or a decorator's wrapper takes `*args`, all that have a
+    position.
     """
-    kinds = {inspect.Parameter.POSITIONAL_ONLY} | (
-        {inspect.Parameter.POSITIONAL_OR_KEYWORD} if hasattr(function, "__wrapped__") else set()
-    )
     parameters = _read_signature(function).parameters.values()
-    return tuple(parameter.name for parameter in parameters if parameter.kind in kinds)
+    several = [f"*{parameter.name}" for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL]
+    kinds = {inspect.Parameter.POSITIONAL_ONLY} | (
+        {inspect.Parameter.POSITIONAL_OR_KEYWORD} if several or hasattr(function, "__wrapped__") else set()
+    )
+    return (*[parameter.name for parameter in parameters if parameter.kind in kinds], *several)
 
 
 def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,6 +165,7 @@ def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
     arguments: dict[str, Any] = {}
     for name, value in bound.items():
         kind = signature.parameters[name].kind
+        value = list(value) if kind is inspect.Parameter.VAR_POSITIONAL else value
         arguments |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
     return arguments
 

@@ -107,12 +107,19 @@ class ServedEntry:
 
 
 def by_position(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """Let a function be called by name though it takes the arguments called `names` by position only."""
+    """Let a function be called by name though it takes the arguments called `names` by position only.
+
+    The last name may be `*name`: the function takes the elements of that list one by one.
+    """
+    several = names[-1][1:] if names and names[-1].startswith("*") else ""
+    single = names[:-1] if several else names
+    defaults = {one.name: one.default for one in inspect.signature(function).parameters.values()} if several else {}
 
     @functools.wraps(function)
     def call(**arguments: Any) -> Any:
-        given = list(itertools.takewhile(arguments.__contains__, names))
-        return function(*[arguments.pop(name) for name in given], **arguments)
+        more = arguments.pop(several, ())
+        given = list(itertools.takewhile(lambda name: name in arguments or more, single))
+        return function(*[arguments.pop(name, defaults.get(name)) for name in given], *more, **arguments)
 
     return call
 

@@ -47,7 +47,8 @@ class Entry:
     mutates: bool = False
     """Calling it changes state that a later call reads, so it is not called to warm up."""
     positional: tuple[str, ...] = ()
-    """Parameters that must be passed by position: they are positional-only, or a decorator's wrapper names none."""
+    """Parameters that must be passed by position: they are positional-only, or a decorator's wrapper names none.
+    The last may be `*name`, a list that is passed element by element."""
 
 
 @dataclass(frozen=True)

@@ -703,6 +703,16 @@ CASES = [
         has=("predict = served.predict",),
     ),
     Case(
+        "an entry that takes several values and named features",
+        (
+            (
+                "def predict(kind, *values, scale: float = 1.0, **features: float):\n"
+                "    return {kind: [value * scale for value in values], 'sum': sum(features.values())}"
+            ),
+            "predict('a', 1, 2.5, scale=3, age=4)\npredict('b')",
+        ),
+    ),
+    Case(
         "a function inside if and try",
         (
             "try:\n    import nosuchpackage\nexcept ImportError:\n    def helper(x):\n        # kept\n        return x + 1",

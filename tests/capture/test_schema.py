@@ -19,10 +19,18 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_deploy.capture.schema import bind_call, find_class, infer_parameters, infer_returns, value_to_request
+from jupyter_deploy.capture.schema import (
+    bind_call,
+    find_class,
+    infer_parameters,
+    infer_returns,
+    positional_names,
+    value_to_request,
+)
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime.decode import compile_decoder, compile_type_decoder
 from jupyter_deploy.runtime.encode import describe
+from jupyter_deploy.runtime.entries import by_position
 from jupyter_deploy.runtime.manifest import Entry, Parameter
 from jupyter_deploy.runtime.types import json_schema
 
@@ -329,12 +337,54 @@ def test_arguments_are_named():
         bind_call(served, (), {})
 
 
-def test_star_arguments_are_refused():
-    def served(*rows):
+def test_several_arguments_are_a_list():
+    def served(kind, /, sign=-1, *values: int, scale=2):
+        return kind, sign, values, scale
+
+    calls = [(("a", 1, 5, 6), {"scale": 3}), (("b",), {})]
+    parameters = infer_parameters(served, calls)
+    assert [(one.name, one.required, one.type["kind"]) for one in parameters] == [
+        ("kind", True, "str"), ("sign", False, "float"), ("values", False, "list"), ("scale", False, "float")]  # fmt: skip
+    assert parameters[2].type["of"] == {"kind": "int"}
+    assert positional_names(served) == ("kind", "sign", "*values")
+    for args, kwargs in calls:
+        assert by_position(served, positional_names(served))(**bind_call(served, args, kwargs)) == served(*args, **kwargs)
+    assert by_position(served, positional_names(served))(kind="a", values=[7]) == ("a", -1, (7,), 2)
+
+
+def test_named_features_are_required_where_every_call_gave_them():
+    def served(**features):
         pass
 
-    with pytest.raises(CaptureError, match=r"\*rows.*\n.*functools.wraps"):
-        infer_parameters(served, [])
+    parameters = infer_parameters(served, [((), {"a": 1, "b": "x"}), ((), {"a": 2.5})])
+    assert [(one.name, one.required, one.type["kind"]) for one in parameters] == [("a", True, "float"), ("b", False, "str")]
+
+
+def test_the_annotation_of_named_features_counts():
+    def served(**features: float):
+        pass
+
+    assert infer_parameters(served, [((), {"a": 1})])[0].type["kind"] == "float"
+
+
+def test_wrappers_that_hide_what_they_take_are_refused():
+    def predict(amount, city="x"):
+        pass
+
+    def timed(function):
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    with pytest.raises(CaptureError, match=r"functools.wraps\(function\) above def wrapper.*\(amount, city='x'\)"):
+        infer_parameters(timed(predict), [])
+
+    def anything(*args, **kwargs):
+        pass
+
+    with pytest.raises(CaptureError, match=r"takes \*args, \*\*kwargs(?s:.*)def anything\("):
+        infer_parameters(anything, [])
 
 
 REFUSED = [
