@@ -27,8 +27,10 @@ _DEPLOYING = re.compile(
 
 
 def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions, *, gate: Gate | None = None,
-                       more: Mapping[str, str] | None = None) -> dict[str, Any]:
+                       more: Mapping[str, str] | None = None, whole: bool = True) -> dict[str, Any]:
     """Run a notebook; its own `%deploy` line deploys, or one that is added at its end.
+
+    Unless the `whole` of it is to run, it ends with that line: what follows would call what does not go live.
 
     The stages are shown on standard error as they end; `more` are further variables for the kernel. Gives the release's
     figures as `report.summarise` does; with a gate, nothing goes live before the notebook and its test cells have run
@@ -51,7 +53,8 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions, *
             variables[CHECK] = json.dumps({"outcome": f"{folder}/outcome.json", "gate": gate.text})
         try:
             with environment(variables), follow(progress, _show):
-                execute(_arrange(document, names, gate), run, run.output or Path(folder) / "executed.ipynb")
+                arranged = _arrange(document, names, gate, whole=whole)
+                execute(arranged, run, run.output or Path(folder) / "executed.ipynb")
         except ExecutionFailed as error:
             raise _add_live(error, result) from error
         if not result.exists():
@@ -65,9 +68,9 @@ def _show(text: str) -> None:
     sys.stderr.flush()
 
 
-def _arrange(document: Any, names: Sequence[str], gate: Gate | None) -> Any:
+def _arrange(document: Any, names: Sequence[str], gate: Gate | None, *, whole: bool) -> Any:
     if gate is None:
-        return _inject(document, names)
+        return _inject(document, names, whole=whole)
     from jupyter_deploy.check.arrangement import PROMOTE, arrange
 
     return arrange(document, names, PROMOTE)
@@ -112,17 +115,25 @@ def _check_parameters(run: Run) -> None:
                          advice=f"its cell tagged 'parameters' has {', '.join(sorted(known)) or 'none'}")
 
 
-def _inject(document: Any, names: Sequence[str]) -> Any:
-    """Add a deployment to the end of a copy of the document, unless it has its own."""
+def _inject(document: Any, names: Sequence[str], *, whole: bool) -> Any:
+    """Add a deployment to the end of a copy of the document, unless it has its own; that may end it."""
     ours = copy.deepcopy(document)
     if names or not deploys(document):
         ours.cells.append(deploy_cell(names))
+    elif not whole:
+        del ours.cells[max(_list_deploying(document)) + 1:]
     return ours
 
 
 def deploys(document: Any) -> bool:
     """Whether a notebook has a `%deploy` line of its own."""
-    return any(_DEPLOYING.search(cell.source) for cell in document.cells if cell.cell_type == "code")
+    return bool(_list_deploying(document))
+
+
+def _list_deploying(document: Any) -> list[int]:
+    """Number the cells that have a `%deploy` line."""
+    return [number for number, cell in enumerate(document.cells)
+            if cell.cell_type == "code" and _DEPLOYING.search(cell.source)]
 
 
 def deploy_cell(names: Sequence[str]) -> Any:
@@ -148,7 +159,7 @@ def _add_live(error: ExecutionFailed, result: Path) -> ExecutionFailed:
     if not result.exists():
         return error
     outcome = json.loads(result.read_text(encoding="utf-8"))
-    if outcome["url"] is None:
+    if outcome.get("url") is None:
         return error
     what = "went live" if outcome["live"] else f"got a {outcome['beside']}"
     return ExecutionFailed(error.message, where=error.where, advice=f"{outcome['name']} {what} before that, at "

@@ -69,7 +69,7 @@ def _build_notebook(arguments: argparse.Namespace, options: dict[str, Any]) -> d
     parameters = read_parameters(arguments)
     _tell(f"running {arguments.what}")
     outcome = execute_and_deploy(Run(Path(arguments.what), parameters), arguments.entry, DeployOptions(),
-                                 more={BUILD: json.dumps(options)})
+                                 more={BUILD: json.dumps(options)}, whole=False)
     for warning in outcome["warnings"]:
         _tell(f"warning: {warning}")
     return outcome

@@ -44,6 +44,14 @@ def test_a_notebook_becomes_an_image(jupyter_folders: Path, tmp_path: Path, engi
         engine.remove_image(TAG)
 
 
+def test_its_own_line_builds_and_no_cell_calls_what_is_not_live(jupyter_folders: Path, tmp_path: Path, engine: Engine) -> None:
+    path = write_notebook(tmp_path / "rated.ipynb", ("%load_ext jupyter_deploy", []), *RATED,
+                          ("endpoint = %deploy predict", []), ("endpoint.call(20)", []))
+    done = nbdeploy("build", str(path), "--base", BASE, "--tag", TAG)
+    assert done.returncode == 0, done.stderr
+    engine.remove_image(TAG)
+
+
 def test_a_notebook_that_has_no_such_entry_says_so(jupyter_folders: Path, tmp_path: Path, engine: Engine) -> None:
     path = write_notebook(tmp_path / "rated.ipynb", *RATED)
     done = nbdeploy("build", str(path), "--entry", "predikt", "--base", BASE, "--tag", TAG)
