@@ -62,8 +62,9 @@ class Proof:
         return {"calls": self.calls, "equal": self.equal}
 
 
-def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = None) -> Proof:
-    """Replay the golden calls of the bundle in `folder` against the service at `url`.
+def prove(folder: Path, manifest: Manifest, service: str | http.client.HTTPConnection, *, api_key: str | None = None
+          ) -> Proof:
+    """Replay the golden calls of the bundle in `folder` against a service: its URL, or a connection to it.
 
     Raises
     ------
@@ -71,8 +72,7 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
         When the service cannot be reached.
 
     """
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT)
+    connection = _open(service) if isinstance(service, str) else service
     differences: list[Difference] = []
     error_ids: list[str] = []
     equal = 0
@@ -89,11 +89,17 @@ def prove(folder: Path, manifest: Manifest, url: str, *, api_key: str | None = N
                 break  # the next one would keep everybody waiting as long
     except OSError as error:
         raise ServiceError(
-            f"the packaged service cannot be reached: {error}", where=url, advice="look at its log for the reason"
+            f"the packaged service cannot be reached: {error}", where=f"{connection.host}:{connection.port}",
+            advice="look at its log for the reason"
         ) from error
     finally:
         connection.close()
     return Proof(len(manifest.golden), equal, tuple(differences), tuple(error_ids), timed_out)
+
+
+def _open(url: str) -> http.client.HTTPConnection:
+    parts = urllib.parse.urlsplit(url)
+    return http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT)
 
 
 def _replay(

@@ -16,7 +16,7 @@ from jupyter_deploy.image.choice import choose_system, find_lacks
 from jupyter_deploy.image.engine import Engine, connect
 from jupyter_deploy.image.parts import Parts, prune_parts
 from jupyter_deploy.image.project import Project, check_secrets, choose_wheels_for, make_project
-from jupyter_deploy.image.proving import check_reachable, prove_image
+from jupyter_deploy.image.proving import prove_image
 from jupyter_deploy.image.sbom import write_sbom
 from jupyter_deploy.image.wheels import Platform, Wheel
 from jupyter_deploy.proof import Proof
@@ -96,7 +96,6 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
     bundle = open_bundle(folder)
     reference = _check_reference(options.tag or f"{bundle.manifest.name}:{bundle.version}")
     engine = connect()
-    check_reachable(engine)
     parts = _prepare(bundle, options, engine, report, say)
     image = _build(parts, report)
     try:

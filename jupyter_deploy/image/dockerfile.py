@@ -23,8 +23,9 @@ _GPU = " NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility"
 SCRIPT, LOCK, WHEELS = "image/layers.py", "image/requirements.lock", "image/wheels"
 """What an image is made of beside the bundle, by its place in the build context and in an exported project."""
 
-_PYTHON = ["python3", "-I", "-S"]
-_MAIN = [*_PYTHON, "/service/runtime/__main__.py"]
+PYTHON = ("python3", "-I", "-S")
+"""How Python is called in an image."""
+_MAIN = [*PYTHON, "/service/runtime/__main__.py"]
 _ENTRYPOINT = [*_MAIN, "--path", "/environment", "--host", "0.0.0.0"]  # noqa: S104 - the platform guards the port
 LABEL = 60_000
 """Bytes of a label: an engine reads no line of more than 65,535."""
@@ -65,7 +66,7 @@ def environment_part(layout: Layout) -> str:
         f"FROM {layout.base} AS wheels",
         f"COPY {SCRIPT} {LOCK} /project/",
         f"COPY {WHEELS} /project/wheels",
-        _run([*_PYTHON, "/project/layers.py", "environment"]),
+        _run([*PYTHON, "/project/layers.py", "environment"]),
         "",
         f"FROM {layout.base} AS environment",
         *_install(layout.system),
@@ -88,7 +89,7 @@ def content_part(layout: Layout, environment: str = "environment") -> str:
         f"FROM {layout.base} AS content-files",
         f"COPY {SCRIPT} /project/",
         *[f"COPY {name} /project/{name}" for name in layout.content],
-        _run([*_PYTHON, "/project/layers.py", "copy", *layout.content]),
+        _run([*PYTHON, "/project/layers.py", "copy", *layout.content]),
         "",
         f"FROM {environment} AS content",
         *[f"COPY --from=content-files --chown=0:0 /layers/{name}/ /" for name in layout.content],
@@ -113,7 +114,7 @@ def _service_stage(layout: Layout) -> str:
         f"FROM {layout.base} AS {SERVICE}",
         f"COPY {SCRIPT} {' '.join(files)} /project/",
         *[f"COPY {name} /project/{name}" for name in folders],
-        _run([*_PYTHON, "/project/layers.py", "copy", ",".join(layout.service)]),
+        _run([*PYTHON, "/project/layers.py", "copy", ",".join(layout.service)]),
     ]
     return "\n".join(lines) + "\n"
 

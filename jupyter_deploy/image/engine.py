@@ -8,12 +8,13 @@ import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from jupyter_deploy.errors import ImageError
-from jupyter_deploy.image.addresses import knock, list_addresses
+from jupyter_deploy.image.addresses import Address, knock, list_addresses
 from jupyter_deploy.image.building import BuildLog
+from jupyter_deploy.image.connection import ContainerConnection
 from jupyter_deploy.image.refusals import explained, name_reason
+from jupyter_deploy.image.tunnel import tunnel
 from jupyter_deploy.runtime.manifest import Manifest
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -27,11 +28,12 @@ _TIMEOUT = 600
 class Engine:
     """A connection to a container engine (raises `ImageError` when it refuses)."""
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, address: Address, end: Callable[[], None]) -> None:
         self._client = client
-        weakref.finalize(self, client.close)  # its sockets end with it
-        self.where = where
-        """The address of its socket."""
+        weakref.finalize(self, end)  # the way to it ends with it
+        self.where = address.host
+        self.local = address.local
+        """Whether its containers' ports can be reached on this machine's loopback address."""
 
     @property
     def api(self) -> Any:
@@ -43,13 +45,6 @@ class Engine:
         """What the engine's machine is: `x86_64`, `aarch64`."""
         architecture = str(self._client.version()["Arch"])
         return _MACHINES.get(architecture, architecture)
-
-    @property
-    def local(self) -> bool:
-        """Whether its containers' ports can be reached on this machine's loopback address."""
-        scheme, _, place = self.where.partition("://")
-        host = urlsplit(f"//{place}").hostname if scheme in ("tcp", "ssh", "http", "https") else "localhost"
-        return host in ("localhost", "127.0.0.1", "::1")
 
     def find(self, reference: str) -> dict[str, Any] | None:
         """Give what the engine knows about an image; None when it has none of that name or id."""
@@ -105,15 +100,18 @@ class Engine:
             raise ImageError(f"{command[0]} failed in the base image: {errors.decode(errors='replace').strip()}")
         return bytes(output).decode()
 
-    def run(self, image: str, *, name: str, environment: Mapping[str, str], port: int, gpus: bool = False) -> str:
-        """Start a container with `port` on a free loopback port, as a strict platform would; gives its id."""
+    def run(self, image: str, *, name: str, environment: Mapping[str, str], gpus: bool = False) -> str:
+        """Start a container as a strict platform would, with no port published; gives its id."""
         with explained("start the container", where=self.where, gpus=gpus):
             container = self._client.containers.run(
-                image, name=name, detach=True, environment=dict(environment),
-                ports={f"{port}/tcp": ("127.0.0.1", None)}, read_only=True, cap_drop=["ALL"],
+                image, name=name, detach=True, environment=dict(environment), read_only=True, cap_drop=["ALL"],
                 security_opt=["no-new-privileges"], labels={"nbdeploy.proof": "1"},
                 device_requests=ALL_GPUS if gpus else None)
         return str(container.id)
+
+    def dial(self, container: str, port: int, *, timeout: float) -> ContainerConnection:
+        """Connect to a port of a container through the engine; an answer may take `timeout` seconds."""
+        return ContainerConnection(self._client.api, container, port, timeout=timeout)
 
     def wants_gpus(self, manifest: Manifest) -> bool:
         """Whether containers of a service get GPUs: it needs them, or can use them and the engine can give them."""
@@ -123,14 +121,10 @@ class Engine:
                 return "nvidia" in self._client.api.info().get("Runtimes", {})
         return gpu == "needed"
 
-    def port(self, container: str, port: int) -> int | None:
-        """Give the loopback port that a container's port is published on; None when it has ended."""
+    def has_ended(self, container: str) -> bool:
+        """Whether a container runs no more."""
         with explained("look at the container", where=self.where):
-            found = self._client.api.inspect_container(container)
-        if found["State"]["Status"] in ("exited", "dead"):
-            return None
-        ports = found["NetworkSettings"]["Ports"].get(f"{port}/tcp") or [{}]
-        return int(ports[0].get("HostPort", 0))
+            return self._client.api.inspect_container(container)["State"]["Status"] in ("exited", "dead")
 
     def logs(self, container: str) -> str:
         """Give what a container wrote."""
@@ -213,26 +207,35 @@ def connect() -> Engine:
 
     """
     try:
-        import docker
-        import docker.errors
+        from docker.errors import DockerException
     except ImportError as error:
         raise ImageError("building an image takes the Docker SDK for Python, which is not installed",
                          advice="install it with: pip install 'nbdeploy[docker]'") from error
     refused = []
+    advice = "start Docker or podman; DOCKER_HOST names an engine elsewhere"
     for address in list_addresses():
         try:
-            knock(address, _TIMEOUT)
-            client = docker.DockerClient(base_url=address, timeout=_TIMEOUT, version="auto")
-            client.ping()
-        except (docker.errors.DockerException, OSError, ValueError) as error:
-            refused.append(f"{address}: {name_reason(error)}")
-        else:
-            return Engine(client, address)
-    advice = "start Docker or podman; DOCKER_HOST names an engine elsewhere"
-    if any("permission" in one for one in refused):
+            return _open(address)
+        except (DockerException, OSError, ValueError) as error:
+            refused.append(f"{address.host}: {name_reason(error)}")
+        if not address.local:
+            advice = f"docker --host {address.host} version says whether it answers that"
+    if any("permission to use" in one for one in refused):
         advice = ("add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), "
                   "or use rootless Docker")
     raise ImageError("no container engine answers: " + "; ".join(refused), advice=advice)
+
+
+def _open(address: Address) -> Engine:
+    import docker
+
+    with contextlib.ExitStack() as ends:
+        knock(address)
+        host = ends.enter_context(tunnel(address.host)) if address.host.startswith("ssh://") else address.host
+        client = docker.DockerClient(base_url=host, tls=address.tls or False, timeout=_TIMEOUT, version="auto")
+        ends.callback(client.close)
+        client.ping()
+        return Engine(client, address, ends.pop_all().close)
 
 
 def _read_time(found: Mapping[str, Any]) -> float:

@@ -13,17 +13,10 @@ from jupyter_deploy.bundle import Bundle
 from jupyter_deploy.errors import ImageError, ProofError, ServiceError
 from jupyter_deploy.image.dockerfile import PORT
 from jupyter_deploy.image.engine import Engine
-from jupyter_deploy.proof import Proof, prove, table
+from jupyter_deploy.proof import TIMEOUT, Proof, prove, table
 
 _PATIENCE = 300.0
 """Seconds that a service may take to load."""
-
-
-def check_reachable(engine: Engine) -> None:
-    """See that a container's port can be reached from here (raises `ImageError`)."""
-    if not engine.local:
-        raise ImageError("an image is proven in a container, which cannot be reached at an engine on another machine",
-                         where=engine.where, advice="build where the engine runs, or use a local one")
 
 
 def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping[str, str]) -> Proof:
@@ -47,9 +40,10 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
     if missing := [name for name in wanted if name not in environment]:
         raise ImageError(f"the service needs {', '.join(missing)} in its environment, and the proof runs it",
                          advice="set them in the shell that builds: they are given to the proof and never stored")
-    with _running(engine, image, environment, gpus=engine.wants_gpus(bundle.manifest)) as (container, url):
-        _wait_until_ready(engine, container, url)
-        proof = prove(bundle.folder, bundle.manifest, url)
+    with _running(engine, image, environment, gpus=engine.wants_gpus(bundle.manifest)) as container:
+        connection = engine.dial(container, PORT, timeout=TIMEOUT)
+        _wait_until_ready(engine, container, connection)
+        proof = prove(bundle.folder, bundle.manifest, connection)
         log = engine.logs(container) if not proof.holds else ""
     if not proof.holds:
         raise ProofError(
@@ -61,35 +55,29 @@ def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping
 
 
 @contextmanager
-def _running(engine: Engine, image: str, environment: Mapping[str, str], *, gpus: bool) -> Iterator[tuple[str, str]]:
+def _running(engine: Engine, image: str, environment: Mapping[str, str], *, gpus: bool) -> Iterator[str]:
     name = f"nbdeploy-proof-{secrets.token_hex(6)}"
     try:
-        container = engine.run(image, name=name, environment=environment, port=PORT, gpus=gpus)
-        port = engine.port(container, PORT)
-        if port is None:
-            raise _not_started(engine, container)
-        yield container, f"http://127.0.0.1:{port}"
+        yield engine.run(image, name=name, environment=environment, gpus=gpus)
     finally:
         engine.remove_container(name)
 
 
-def _wait_until_ready(engine: Engine, container: str, url: str) -> None:
-    host = url.removeprefix("http://")
-    begun = looked = time.monotonic()
+def _wait_until_ready(engine: Engine, container: str, connection: http.client.HTTPConnection) -> None:
+    begun = time.monotonic()
     while time.monotonic() - begun < _PATIENCE:
-        connection = http.client.HTTPConnection(host, timeout=5)
         try:
             connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
+            response = connection.getresponse()
+            response.read()
+            if response.status == 200:
                 return
-        except (OSError, http.client.HTTPException):
-            pass  # nothing listens yet: the engine's own end of the port accepts and closes
-        finally:
+        except (OSError, http.client.HTTPException, ImageError) as error:
             connection.close()
-        if time.monotonic() - looked > 0.5:
-            looked = time.monotonic()
-            if engine.port(container, PORT) is None:
-                raise _not_started(engine, container)
+            if engine.has_ended(container):
+                raise _not_started(engine, container) from error
+            if isinstance(error, ImageError):
+                raise
         time.sleep(0.02)
     raise ServiceError(f"the service was not ready in its container after {_PATIENCE:g} s:\n"
                        f"{_tail(engine.logs(container))}")

@@ -16,6 +16,7 @@ _NO_SPACE = re.compile("no space left on device", re.IGNORECASE)
 _UNREACHED = re.compile(r"(?:invalid from flag value |pull access denied for )(\S+?)[:,] (.+)", re.DOTALL)
 """What an engine says of an image that a step copies from."""
 _FULL = "its disk is full: docker system df shows what takes the space, docker system prune frees it"
+_CERTIFICATE = re.compile(r"certificate verify failed: (.+?) \(_ssl")
 _GPU = re.compile(r"device driver|nvidia|\bCDI\b", re.IGNORECASE)
 _TOOLKIT = ("install the NVIDIA container toolkit (nvidia-ctk runtime configure --runtime=docker, then restart the "
             "engine), or deploy with --no-gpu")
@@ -50,11 +51,13 @@ def explained(doing: str, *, kind: type[DeployError] = ImageError, where: str | 
 
 def name_reason(error: BaseException) -> str:
     """Say in a few words why an engine does not answer."""
-    text = str(error)
+    text = str(error).removeprefix("Error while fetching server API version: ")
     if "FileNotFoundError" in text or "No such file" in text:
         return "nothing listens there"
     if "PermissionError" in text or "Permission denied" in text:
         return "no permission to use it"
+    if found := _CERTIFICATE.search(text):
+        return f"its certificate cannot be trusted: {found.group(1)}"
     if "ConnectionRefused" in text or "Connection refused" in text:
         return "connection refused"
     return text.splitlines()[0][:200] if text else type(error).__name__

@@ -81,6 +81,8 @@ class Container:
     restarts: int
     out_of_memory: bool = False
     exit_code: int = 0
+    healthy: bool = False
+    """Whether the engine has asked the service in the container, and it was ready; that takes some seconds."""
 
 
 class Containers:
@@ -150,6 +152,11 @@ class Containers:
                 break
             if found.port is not None and is_ready(found.port):
                 return found
+            if found.healthy:
+                raise TargetError("the service is ready in its container, and its port cannot be reached from here",
+                                  where=f"127.0.0.1:{found.port}", advice=(
+                                      "in a container, nbdeploy needs the network of the engine's machine "
+                                      "(docker run --network host) for this target; nbdeploy build does without"))
             time.sleep(_STEP_SECONDS)
         raise self._failure(identity, spec)
 
@@ -283,7 +290,7 @@ def _read(raw: Mapping[str, Any]) -> Container:
     bound: Sequence[Mapping[str, str]] = (raw["HostConfig"].get("PortBindings") or {}).get(f"{PORT}/tcp") or []
     return Container(str(raw["Id"]), labels[_VERSION], state["Status"], int(bound[0]["HostPort"]) if bound else None,
                      int(state.get("Pid", 0)), int(raw.get("RestartCount", 0)), bool(state.get("OOMKilled")),
-                     int(state.get("ExitCode", 0)))
+                     int(state.get("ExitCode", 0)), (state.get("Health") or {}).get("Status") == "healthy")
 
 
 def _find_port(taken: Collection[int]) -> int:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from jupyter_deploy.errors import TargetError, UsageError
+from jupyter_deploy.image.engine import Engine
 from jupyter_deploy.registry import Record, list_deployments, open_registry, registry_path
 from jupyter_deploy.runtime.manifest import Manifest
 from jupyter_deploy.targets.local.listeners import LOOPBACK, bind_listener, is_loopback
@@ -74,6 +75,15 @@ def _check_port(name: str, host: str, port: int | None, known: Record | None) ->
                           advice=f"choose another --port, or delete that one: nbdeploy rm {owner}")
     if port is not None and (known is None or known.port != port or known.host != host):
         bind_listener(host, port).close()
+
+
+def check_local(engine: Engine) -> None:
+    """Refuse an engine on another machine: callers come to this one (raises `TargetError`)."""
+    if not engine.local:
+        raise TargetError("the target docker runs containers on this machine, and the engine is on another",
+                          where=engine.where, advice=(
+                              "nbdeploy build makes and proves the image there, and docker run starts it there; "
+                              "or choose an engine here, as with DOCKER_HOST=unix:///var/run/docker.sock"))
 
 
 def find_variables(manifest: Manifest, given: Mapping[str, str]) -> dict[str, str]:

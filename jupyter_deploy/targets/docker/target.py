@@ -39,6 +39,7 @@ from jupyter_deploy.targets.docker.logs import follow_logs, read_logs, remove_fi
 from jupyter_deploy.targets.docker.options import (
     GRACE_SECONDS,
     DockerOptions,
+    check_local,
     check_options,
     find_variables,
     write_arguments,
@@ -99,6 +100,7 @@ class DockerTarget:
     def check(self, name: str, options: DockerOptions, version: str | None = None) -> None:  # noqa: ARG002
         """Refuse what could not go live, before it is made or started."""
         check_options(name, options, _find(name))
+        check_local(connect())
 
     def stage(self, plan: Plan, report: Report = lambda *_: None) -> Candidate:
         """Build the image, prove it, and start its containers unseen by callers."""
