@@ -18,8 +18,8 @@ TIMEOUT = 120
 """Seconds to wait for one answer."""
 OVERDUE = "504:"
 """How the answer to a call begins that took longer than the service allows."""
-ROUNDING = (1e-9, 1e-12)
-"""What sums in another order may change, relatively and absolutely."""
+ROUNDING = (1e-6, 1e-12)
+"""What sums in another order may change, also of float32: relatively and absolutely."""
 SHOWN = 20
 """Differences kept for one call."""
 

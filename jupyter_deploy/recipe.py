@@ -248,15 +248,18 @@ def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], 
         f"the packaged service does not answer what the notebook answered: {figures}, so nothing was deployed",
         table(proof.differences),
     ]
-    for one in failures[:3]:
-        place = one.get("cell") or one.get("where")
-        parts.append(f"{one.get('entry')} failed ({place}):\n{one.get('traceback', '').strip()}")
+    told = [
+        f"{one.get('entry')} failed ({one.get('cell') or one.get('where')}):\n{one.get('traceback', '').strip()}"
+        for one in failures
+    ]
+    parts += list(dict.fromkeys(told))[:3]
     if unsteady:
         parts.append("the service itself answers the same call differently from one time to the next")
-    parts += [f"this may be why: {finding}" for finding in packaged.capture.findings]
+    parts += [f"this may be why: {one}" for one in packaged.capture.findings if one.code != "large-state"]
     parts += sorted({hint for one in failures if (hint := _explain(str(one.get("traceback", ""))))})
-    likely = "random numbers, the clock and changing globals cannot be proven: pass them as arguments. "
-    if is_rounding(proof.differences):
+    likely = ("random numbers, the clock and changing globals cannot be proven: pass them as arguments, or draw the "
+              "numbers from a generator in a global, such as rng = np.random.default_rng(). ")
+    if is_rounding(proof.differences) and not unsteady:
         likely = "only the last digits of numbers differ, as sums in another order do: round them in the function. "
     if proof.timed_out:
         likely = "what the call waits for is not there in the service; one that only takes long needs --timeout. "

@@ -40,7 +40,8 @@ def test_table_shows_call_place_and_both_answers() -> None:
 
 
 @pytest.mark.parametrize(("notebook", "service", "rounding"), [
-    ("0.1", "0.10000000000000002", True), ("-1e-17", "2e-17", True), ("1.0", "1.1", False), ("0.0", "1.5e-17", True),
+    ("0.1", "0.10000000000000002", True), ("-1e-17", "2e-17", True), ("-144.038330078125", "-144.03831481933594", True),
+    ("0.5", "0.50001", False), ("1.0", "1.1", False), ("0.0", "1.5e-17", True),
     ("12", "13", False), ("a", "b", False), ("0.5", "504: ...", False),
 ])  # fmt: skip
 def test_rounding_is_told_from_other_differences(notebook: str, service: str, rounding: bool) -> None:

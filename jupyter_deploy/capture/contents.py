@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.capture.files import find_files
+from jupyter_deploy.capture.generators import is_generator
 from jupyter_deploy.capture.models import is_model
 from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.secrets import find_secret_bytes
@@ -40,6 +41,8 @@ class Contents:
         """Environment variables that the service reads, with their values."""
         self.changed: dict[str, frozenset[str]] = {}
         """The globals that the code of each piece changes when it is called."""
+        self.once: dict[str, frozenset[str]] = {}
+        """Those of them that it only sets where they are not set yet."""
         self._state: dict[str, StateValue] = {}
         self._live: dict[str, Any] = {}
         self._demands: list[Demand] = []
@@ -131,13 +134,16 @@ class Contents:
                 continue
             reached.add(name)
             changed |= self.changed.get(name, frozenset())
+            changed |= {name} if is_generator(self._live.get(name)) else frozenset()
             waiting += self.pieces[name].now | self.pieces[name].later
         return frozenset(name for name in changed & self.pieces.keys() if self.pieces[name].kind in _CHANGEABLE)
 
     def doubtful(self) -> frozenset[str]:
-        """Name what only a call shows to be changed: what is stored into them is mostly stored while they are made."""
+        """Name what only a call shows to be changed: what is stored into mostly while it is made, or once."""
         definitions = frozenset(name for name, piece in self.pieces.items() if piece.kind in ("class", "function"))
-        return definitions.union(find_registries(self.pieces, self.changed))
+        once = frozenset().union(*self.once.values())
+        otherwise = (self.changed[name] - self.once.get(name, frozenset()) for name in self.changed)
+        return definitions.union(find_registries(self.pieces, self.changed), once.difference(*otherwise))
 
     def slice(self, first: tuple[str, ...], named: Mapping[int, tuple[object, str]]) -> Slice:
         """Give what was collected, the pieces in order; those named in `first` come as early as they can."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_deploy.capture.bindings import Binding
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
-from jupyter_deploy.capture.references import References, references_of
+from jupyter_deploy.capture.references import References, changed_in_place, references_of
 from jupyter_deploy.capture.sources import (
     Source,
     find_class,
@@ -110,6 +110,7 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
     else:
         text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
     bare = without_nonlocal(node)
+    changed = nonlocal_names(node) | (changed_in_place(node) & free.keys())
     supplied = (
         frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
     )
@@ -121,7 +122,7 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         supplied,
         values | defaults,
         future=bool(source.flags),
-        changes=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in nonlocal_names(node)),
+        changes=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in changed),
     )
 
 

@@ -30,6 +30,8 @@ class References:
     """Modules that are imported inside functions or class bodies."""
     writes: frozenset[str]
     """Globals that functions in it assign (`global counter; counter += 1`) or change in place (`cache[key] = 1`)."""
+    once: frozenset[str]
+    """Those of `writes` that it sets only where they are not set yet: `if model is None: model = load()`."""
     attributes: frozenset[str]
     """Dotted uses of names: `sklearn.metrics.f1_score`."""
     texts: frozenset[str]
@@ -73,7 +75,7 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
         imports |= modules
     if flags & _future_annotations():
         later |= _annotation_names(node)
-    in_place = _changed_in_place(node)
+    in_place = changed_in_place(node)
     writes |= in_place & (now | later)
     if isinstance(node, ast.ClassDef) and "cls" in in_place:
         writes.add(node.name)
@@ -82,6 +84,7 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
         frozenset(later),
         frozenset(imports),
         frozenset(writes),
+        frozenset(writes & (_set_once(node) - in_place)),
         frozenset(_dotted(node)),
         frozenset(_texts(node)),
         frozenset(_variables(node)),
@@ -110,8 +113,8 @@ _CHANGING_METHODS = frozenset(
 )
 
 
-def _changed_in_place(node: ast.AST) -> set[str]:
-    """Names whose value is changed by a store into it or by a method that is known to change it."""
+def changed_in_place(node: ast.AST) -> set[str]:
+    """Give the names whose value is changed by a store into it or by a method that is known to change it."""
     changed = set()
     for child in ast.walk(node):
         match child:
@@ -120,6 +123,29 @@ def _changed_in_place(node: ast.AST) -> set[str]:
             case ast.Call(func=ast.Attribute(attr=method) as called) if method in _CHANGING_METHODS:
                 changed.add(_root(called))
     return changed
+
+
+def _set_once(node: ast.AST) -> set[str]:
+    """Give the names that are assigned only where they are known to be None or empty."""
+    guarded: set[ast.Name] = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.If) and (name := _missing_name(child.test)):
+            stores = (one for statement in child.body for one in _stores(statement))
+            guarded |= {one for one in stores if one.id == name}
+    return {one.id for one in guarded} - {one.id for one in _stores(node) if one not in guarded}
+
+
+def _stores(node: ast.AST) -> Iterator[ast.Name]:
+    return (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+
+
+def _missing_name(test: ast.expr) -> str | None:
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)):
+            return name
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.Is() | ast.Eq()], comparators=[ast.Constant(value=None)]):
+            return name
+    return None
 
 
 def _root(node: ast.AST) -> str:

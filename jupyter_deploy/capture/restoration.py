@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_deploy.capture.generators import is_generator, set_back
 from jupyter_deploy.runtime.state import refill
 
 
@@ -38,7 +39,10 @@ class Kept:
             names[self.name] = self.value
         else:
             setattr(self.owner, self.attribute, self.value)
-        refill(self.value, self.before)
+        if is_generator(self.value):
+            set_back(self.value, self.before)
+        else:
+            refill(self.value, self.before)
 
 
 class Watch:

@@ -96,8 +96,9 @@ def _infer_extra(
 
 
 def _refuse(function: Callable[..., Any], name: str, error: CannotTravel | CannotEncode) -> CaptureError:
+    found = f"{'something ' if error.found.startswith('of type') else ''}{error.found}"
     return CaptureError(
-        f"the argument {name!r} of {_name(function)} is or holds {error.found}, which a request cannot carry",
+        f"the argument {name!r} of {_name(function)} is, or holds, {found}, which a request cannot carry",
         advice=error.advice,
     )
 

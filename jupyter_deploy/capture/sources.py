@@ -143,7 +143,10 @@ def _compiles_to(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, code
     bare = _wrap(node, free) if free else node
     module = ast.Module([bare if isinstance(bare, ast.stmt) else ast.Expr(bare)], [])
     top = compile(ast.fix_missing_locations(module), "<slice>", "exec", flags=flags, dont_inherit=True)
-    return any(_same(candidate, code) for candidate in _nested(top) if candidate.co_name == code.co_name)
+    outer = next(_made_in(top)) if free else top
+    # Not what is nested in the node: that has a node of its own. Defaults that are lambdas come before their function.
+    made = [one for one in _made_in(outer) if one.co_name == code.co_name]
+    return bool(made) and _same(made[-1], code)
 
 
 def _wrap(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, free: tuple[str, ...]) -> ast.FunctionDef:
@@ -157,11 +160,9 @@ def _wrap(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, free: tuple
     return make
 
 
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield constant
-            yield from _nested(constant)
+def _made_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Give the code of the functions that running `code` makes."""
+    return (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
 
 
 def _same(one: types.CodeType, other: types.CodeType) -> bool:

@@ -7,6 +7,7 @@ import json
 import math
 import pickle
 import re
+import sys
 import threading
 import types
 from collections.abc import Callable, Mapping
@@ -189,7 +190,19 @@ class _Pickler(pickle.Pickler):
             return _reduce_tensor(value)
         elif type(value) in _LOCKS:
             return runtime_state.make_lock, (_LOCKS[type(value)],)
+        elif type(value) is object:
+            return self._name_sentinel(value)
         return NotImplemented
+
+    def _name_sentinel(self, value: object) -> Any:
+        """Name an `object()` of which nothing counts but which one it is: by the notebook's name, or its module's."""
+        name = self._name_of(value)
+        if name is not None:
+            self.names.add(name)
+            return runtime_state.service_attribute, (name,)
+        loaded = [module for key, module in list(sys.modules.items()) if module is not None and key != "__main__"]
+        names = (name for module in loaded for name, held in list(vars(module).items()) if held is value)
+        return next(names, NotImplemented)
 
 
 def _is_type_variable(value: object) -> bool:
@@ -247,6 +260,8 @@ _SETS = re.compile(rb"[\x8f\x91]")
 def _write_pickle(value: Any, name_of: NameOf, look_up: LookUp) -> StateValue:
     if type(value) in _LOCKS:
         raise CaptureError("a lock cannot be carried to another process")  # the line that makes it says more
+    if type(value) is object:
+        raise CaptureError("an object() is only itself, and no copy of it is")
     written = _write_pickle_with(_Pickler, value, name_of, look_up)
     if not _SETS.search(written.files[".pkl"]):
         return written

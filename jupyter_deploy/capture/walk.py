@@ -334,6 +334,7 @@ class Walk:
     ) -> None:
         self._dotted |= references.attributes
         self.contents.changed[name] = references.writes - supplied
+        self.contents.once[name] = references.once - supplied
         for module in references.imports:
             self.contents.demand(module, f"{name} imports it")
         self.contents.add_named_files(references.texts, name)
@@ -420,10 +421,10 @@ class Walk:
                 advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} work without it",
             ) from error
         self._repeat(name, statement, binding, reason)
-        if not isinstance(self._kernel.names[name], type):
+        if not isinstance(value, type) and type(value) is not object:
             self.contents.findings.append(
                 Finding(
-                    f"{name} ({type_name(self._kernel.names[name])}) cannot be copied: the service "
+                    f"{name} ({type_name(value)}) cannot be copied: the service "
                     f"makes its own with this line",
                     binding.where,
                     "made-anew",
@@ -454,6 +455,8 @@ class Walk:
         return value
 
     def _is_of_notebook(self, target: object) -> bool:
+        if type(target) is object:
+            return id(target) in self._global_names
         if getattr(target, "__module__", None) == "__main__":
             return True
         return getattr(target, "__globals__", None) is self._kernel.names

@@ -703,6 +703,57 @@ CASES = [
         has=("predict = served.predict",),
     ),
     Case(
+        "a lambda that a lambda makes",
+        (
+            "from functools import reduce\ncompose = lambda *fs: reduce(lambda f, g: lambda x: g(f(x)), fs)",
+            "clean = compose(str.strip, str.lower, lambda text: text + '!')",
+            "def predict(text):\n    return clean(text)",
+            "predict(' A ')",
+        ),
+    ),
+    Case(
+        "a closure that changes what it holds",
+        (
+            (
+                "def make():\n    state = {'n': 10}\n    def bump():\n        state['n'] += 1\n        return state['n']\n"
+                "    return bump\nbump = make()"
+            ),
+            "def predict(x):\n    return bump() + x",
+            "predict(1)",
+        ),
+        warns=("predict changes _bump_state",),
+    ),
+    Case(
+        "objects of which only counts which one they are",
+        (
+            (
+                "import socket\nMISSING = object()\nclass Reader:\n    def __init__(self):\n"
+                "        self.default = MISSING\n        self.other = socket._GLOBAL_DEFAULT_TIMEOUT\nreader = Reader()"
+            ),
+            "def predict(x):\n    return [reader.default is MISSING, reader.other is socket._GLOBAL_DEFAULT_TIMEOUT]",
+            "predict(1)",
+        ),
+        has=("MISSING = object()",),
+    ),
+    Case(
+        "generators of random numbers",
+        (
+            "import random\nimport numpy as np\nrng = np.random.default_rng(1)\nold = np.random.RandomState(2)\ndice = random.Random(3)",
+            "def predict(n: int):\n    return [rng.normal(size=n), old.rand(n), dice.random()]",
+            "predict(2); predict(3)",
+        ),
+        warns=("predict changes dice, old, rng",),
+    ),
+    Case(
+        "a model that is loaded at the first call",
+        (
+            "_model = None\ndef get():\n    global _model\n    if _model is None:\n        _model = [1, 2]\n    return _model",
+            "def predict(x):\n    return get()[0] + x",
+            "predict(1)",
+        ),
+        silent=True,
+    ),
+    Case(
         "an entry that takes several values and named features",
         (
             (
