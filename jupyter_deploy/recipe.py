@@ -290,4 +290,6 @@ def _explain(traceback: str) -> str | None:
     if found := _UNKNOWN_FILE.search(traceback):
         return (f"the file {found[1]} is not in the service: files beside the notebook come along when the code names "
                 "them, or reads them in a golden call; put it there and name it by a relative path")
+    if "SQLite objects created in a thread" in traceback:
+        return "calls run in other threads than the one that opens the database: open it with check_same_thread=False"
     return None

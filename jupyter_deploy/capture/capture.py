@@ -128,7 +128,7 @@ def capture(
             walk.add_entry(route.function)
     changed = set().union(*(walk.contents.changed_by(route.function) for route in routes))
     overheard = overhear(_namespaces(routes), walk.contents.models())
-    with restored(kernel.names, changed) as watch, overheard as asked:
+    with restored(kernel.names, changed, walk.contents.live_of(changed)) as watch, overheard as asked:
         entries, golden, findings = _ask_entries(kernel, options, routes, roles, recorder, walk, watch)
     code = walk.slice()
     name = options.name or _default_name(kernel, routes)

@@ -19,6 +19,8 @@ from jupyter_deploy.errors import CaptureError
 
 _CHANGEABLE = frozenset({"state", "constant", "alias", "class", "function"})
 
+_MAKERS = frozenset({"__init__", "__post_init__", "__setstate__", "__new__"})
+
 LARGE = 50 * 2**20
 """Bytes; a captured value above this is reported together with the line that reads it."""
 
@@ -42,7 +44,13 @@ class Contents:
         self.changed: dict[str, frozenset[str]] = {}
         """The globals that the code of each piece changes when it is called."""
         self.once: dict[str, frozenset[str]] = {}
-        """Those of them that it only sets where they are not set yet."""
+        """Those of them that it sets only where they are not set yet, or perhaps not at all."""
+        self.mutators: dict[str, frozenset[str]] = {}
+        """The methods of each class that change their object."""
+        self.constants: dict[str, Any] = {}
+        """The values that stand in the slice as literals."""
+        self.uses: set[str] = set()
+        """The attributes that code uses, of whatever object."""
         self._state: dict[str, StateValue] = {}
         self._live: dict[str, Any] = {}
         self._demands: list[Demand] = []
@@ -134,16 +142,30 @@ class Contents:
                 continue
             reached.add(name)
             changed |= self.changed.get(name, frozenset())
-            changed |= {name} if is_generator(self._live.get(name)) else frozenset()
+            changed |= {name} if is_generator(self._live.get(name)) or self._may_change_itself(name) else frozenset()
             waiting += self.pieces[name].now | self.pieces[name].later
         return frozenset(name for name in changed & self.pieces.keys() if self.pieces[name].kind in _CHANGEABLE)
+
+    def _may_change_itself(self, name: str) -> bool:
+        """Tell whether a value is, or holds, an object with methods that change it and that code may call."""
+        classes = self._state[name].names if name in self._state else frozenset()
+        methods = frozenset[str]().union(*(self.mutators.get(one, frozenset()) for one in classes)) - _MAKERS
+        return any(method in self.uses or _is_special(method) for method in methods)
+
+    def live_of(self, names: Iterable[str]) -> dict[str, Any]:
+        """Give the values, as they are in the kernel, of some of what was taken."""
+        taken = {**self.constants, **self._live}
+        return {name: taken[name] for name in names if name in taken}
 
     def doubtful(self) -> frozenset[str]:
         """Name what only a call shows to be changed: what is stored into mostly while it is made, or once."""
         definitions = frozenset(name for name, piece in self.pieces.items() if piece.kind in ("class", "function"))
         once = frozenset().union(*self.once.values())
         otherwise = (self.changed[name] - self.once.get(name, frozenset()) for name in self.changed)
-        return definitions.union(find_registries(self.pieces, self.changed), once.difference(*otherwise))
+        themselves = filter(self._may_change_itself, self._state)
+        return definitions.union(
+            find_registries(self.pieces, self.changed), themselves, once.difference(*otherwise)
+        )
 
     def slice(self, first: tuple[str, ...], named: Mapping[int, tuple[object, str]]) -> Slice:
         """Give what was collected, the pieces in order; those named in `first` come as early as they can."""
@@ -157,3 +179,7 @@ class Contents:
             self._live,
             named,
         )
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")

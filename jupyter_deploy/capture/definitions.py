@@ -38,6 +38,8 @@ class Draft:
     """Objects that have no global name and must be defined before, under the names given here."""
     changes: frozenset[str] = frozenset()
     """Those of `values` that calls change."""
+    rebound: frozenset[str] = frozenset()
+    """Those of them that calls assign anew."""
     future: bool = False
     """The source relies on `from __future__ import annotations`."""
 
@@ -110,7 +112,7 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
     else:
         text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
     bare = without_nonlocal(node)
-    changed = nonlocal_names(node) | (changed_in_place(node) & free.keys())
+    rebound, in_place = nonlocal_names(node), changed_in_place(node) & free.keys()
     supplied = (
         frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
     )
@@ -122,7 +124,8 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         supplied,
         values | defaults,
         future=bool(source.flags),
-        changes=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in changed),
+        changes=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in rebound | in_place),
+        rebound=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in rebound),
     )
 
 

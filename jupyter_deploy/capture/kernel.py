@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Mapping, MutableMapping
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.capture.magics import clean_source
+from jupyter_deploy.errors import NotebookError
+from jupyter_deploy.notebook import read_notebook
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class ExecutedCell:
     """The syntax tree of `code`; empty when the cell did not parse."""
     id: str | None = None
     """The document's cell id, when the front end told it."""
+    file: str | None = None
+    """The file that the cell ran with `%run`, if this is what stands in that."""
 
     @property
     def label(self) -> str:
         """How messages call this cell."""
-        return f"cell [{self.count}]"
+        return f"cell [{self.count}]" if self.file is None else f"{self.file}, which cell [{self.count}] runs"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,25 @@ class Kernel:
         return next((cell for cell in self.cells if cell.count == count), None)
 
 
+_RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w+[ \t]+)*([\"']?)(\S+?\.(?:py|ipynb))\1(?:[ \t].*)?$", re.MULTILINE)
+
+
+def read_run_files(raw: str, count: int, transform: Callable[[str], str]) -> Iterator[ExecutedCell]:
+    """Read the scripts and notebooks that a cell runs with `%run`; what is gone or unreadable is left out."""
+    for _, name in _RUN.findall(raw):
+        path = Path(name).expanduser()
+        try:
+            if path.suffix == ".py":
+                text = path.read_text()
+                yield ExecutedCell(count, text, text, ast.parse(text), file=name)
+                continue
+            for cell in read_notebook(path).cells:
+                code, tree = clean_source(cell.source, transform)
+                yield ExecutedCell(count, cell.source, code, tree, file=name)
+        except (OSError, SyntaxError, ValueError, NotebookError):
+            continue
+
+
 def read_kernel(shell: Any, *, document: Path | None = None, ids: Mapping[int, str] | None = None) -> Kernel:
     """Read the kernel that `shell` (an IPython `InteractiveShell`) runs.
 
@@ -63,10 +87,11 @@ def read_kernel(shell: Any, *, document: Path | None = None, ids: Mapping[int, s
     """
     history = shell.history_manager.input_hist_raw
     identities = ids or {}
-    cells = []
+    cells: list[ExecutedCell] = []
     for count in range(1, len(history)):
         raw = history[count]
         if raw.strip():
+            cells += read_run_files(raw, count, shell.input_transformer_manager.transform_cell)
             code, tree = clean_source(raw, shell.input_transformer_manager.transform_cell)
             cells.append(ExecutedCell(count, raw, code, tree, identities.get(count)))
     filenames = shell.compile._filename_map  # noqa: SLF001 - IPython's only record of which cell a file name means

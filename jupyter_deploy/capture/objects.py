@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.capture.observed import CannotTravel
@@ -37,15 +37,15 @@ def object_kind(kind: Any) -> str | None:
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and issubclass(kind, pydantic.BaseModel):
         return "pydantic"
+    if hasattr(kind, "__attrs_attrs__"):
+        return "attrs"
     return "dataclass" if dataclasses.is_dataclass(kind) else None
 
 
 def object_spec(kind: Any, values: Sequence[Any], seen: frozenset[type] = frozenset()) -> TypeSpec:
     """Describe a class by its annotations and by the values seen in its fields (raises `CannotTravel`)."""
     of = object_kind(kind)
-    fields = {"pydantic": _pydantic_fields, "typeddict": _typeddict_fields, "namedtuple": _namedtuple_fields}.get(
-        str(of), _dataclass_fields
-    )(kind)
+    fields = _FIELDS[str(of)](kind)
     from jupyter_deploy.capture.annotations import class_hints, infer
 
     hints = class_hints(kind)
@@ -85,6 +85,27 @@ def _pydantic_fields(kind: Any) -> list[dict[str, Any]]:
         {"name": field.serialization_alias or field.alias or name, "attribute": name, "required": field.is_required()}
         for name, field in kind.model_fields.items()
     ]
+
+
+def _attrs_fields(kind: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": field.alias,
+            "attribute": field.name,
+            "required": field.init and repr(field.default) == "NOTHING",
+            **({} if field.init else {"init": False}),
+        }
+        for field in kind.__attrs_attrs__
+    ]
+
+
+_FIELDS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+    "attrs": _attrs_fields,
+    "dataclass": _dataclass_fields,
+    "namedtuple": _namedtuple_fields,
+    "pydantic": _pydantic_fields,
+    "typeddict": _typeddict_fields,
+}
 
 
 def enum_spec(kind: type[enum.Enum]) -> TypeSpec:

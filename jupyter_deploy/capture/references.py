@@ -11,6 +11,7 @@ import dis
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from types import CodeType
 
 _STORES = frozenset({"STORE_NAME", "STORE_GLOBAL"})
@@ -32,8 +33,12 @@ class References:
     """Globals that functions in it assign (`global counter; counter += 1`) or change in place (`cache[key] = 1`)."""
     once: frozenset[str]
     """Those of `writes` that it sets only where they are not set yet: `if model is None: model = load()`."""
+    mutators: frozenset[str]
+    """Methods of the classes in it that change their object: `self.total += 1`."""
     attributes: frozenset[str]
     """Dotted uses of names: `sklearn.metrics.f1_score`."""
+    members: frozenset[str]
+    """The attributes that it uses, of whatever object."""
     texts: frozenset[str]
     """The text constants in it."""
     variables: frozenset[str]
@@ -85,7 +90,9 @@ def references_of(node: ast.stmt | ast.expr, *, flags: int = 0) -> References:
         frozenset(imports),
         frozenset(writes),
         frozenset(writes & (_set_once(node) - in_place)),
+        frozenset(_mutators(node)),
         frozenset(_dotted(node)),
+        frozenset(child.attr for child in ast.walk(node) if isinstance(child, ast.Attribute)),
         frozenset(_texts(node)),
         frozenset(_variables(node)),
     )
@@ -123,6 +130,15 @@ def changed_in_place(node: ast.AST) -> set[str]:
             case ast.Call(func=ast.Attribute(attr=method) as called) if method in _CHANGING_METHODS:
                 changed.add(_root(called))
     return changed
+
+
+def _mutators(node: ast.AST) -> Iterator[str]:
+    bodies = [child.body for child in ast.walk(node) if isinstance(child, ast.ClassDef)]
+    for method in chain.from_iterable(bodies):
+        if not isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if {argument.arg for argument in method.args.args[:1]} & changed_in_place(method):
+            yield method.name
 
 
 def _set_once(node: ast.AST) -> set[str]:

@@ -50,7 +50,7 @@ def find_stale(
     findings = []
     for executed in kernel.cells:
         names = sorted(used.get(executed.label, ()))
-        if names and executed.count not in matched:
+        if names and executed.file is None and executed.count not in matched:
             text = _describe_change(executed, names, notebook, matched)
             findings.append(Finding(text, executed.label, "stale-cell"))
     for name in sorted({name for names in used.values() for name in names}):

@@ -302,6 +302,7 @@ class Walk:
         )  # fmt: skip
         self._add(piece, draft.references, draft.supplied, draft.cell)
         self.contents.changed[name] |= draft.changes
+        self.contents.once[name] |= draft.changes - draft.rebound
         self._add_attributes(name, owner, reason, where)
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
@@ -335,6 +336,8 @@ class Walk:
         self._dotted |= references.attributes
         self.contents.changed[name] = references.writes - supplied
         self.contents.once[name] = references.once - supplied
+        self.contents.mutators[name] = references.mutators
+        self.contents.uses |= references.members
         for module in references.imports:
             self.contents.demand(module, f"{name} imports it")
         self.contents.add_named_files(references.texts, name)
@@ -383,6 +386,7 @@ class Walk:
         if text is not None:
             self.contents.add_named_files([value] if isinstance(value, str) else [], name)
             self.contents.pieces[name] = Piece(name, "constant", f"{name} = {text}", reason)
+            self.contents.constants[name] = value
             return
         if isinstance(value, Path):
             self.contents.add_named_files([str(value)], name)

@@ -171,7 +171,7 @@ def compile_enum(spec: TypeSpec, _compile: Compile, find_class: FindClass) -> De
 
 
 def compile_object(spec: TypeSpec, compile_: Compile, find_class: FindClass) -> Decoder:
-    """Take an object for a data class, a named tuple, a typed dictionary or a pydantic model."""
+    """Take an object for a data class, a class of attrs, a named tuple, a typed dictionary or a pydantic model."""
     if spec["of"] == "pydantic":
         return _compile_pydantic(spec, find_class)
     decode_fields = _compile_fields(spec, compile_)

@@ -45,6 +45,9 @@ def _describe_container(value: Any, depth: int) -> str:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
         return f"{_name(value)}{_fields(fields, depth)}"
+    if hasattr(type(value), "__attrs_attrs__"):
+        fields = ((field.alias, getattr(value, field.name)) for field in type(value).__attrs_attrs__)
+        return f"{_name(value)}{_fields(fields, depth)}"
     if isinstance(value, (list, tuple, set, frozenset)):
         return f"{_name(value)}[{len(value)}]{_elements(value, depth)}"
     return _name(value)

@@ -67,6 +67,8 @@ def plain(value: Any) -> Any:
             return convert(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _plain_dict({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+    if hasattr(type(value), "__attrs_attrs__"):
+        return _plain_dict({field.alias: getattr(value, field.name) for field in type(value).__attrs_attrs__})
     raise _refuse(value)
 
 

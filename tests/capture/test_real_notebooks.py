@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -40,6 +41,24 @@ class Clip(BaseEstimator, TransformerMixin):
     def transform(self, X):
         return limit(X, self.LOW, self.high)
 """
+
+TOOLS = json.dumps(
+    {
+        "cells": [
+            {
+                "cell_type": "code",
+                "execution_count": 1,
+                "id": "a",
+                "metadata": {},
+                "outputs": [],
+                "source": "%matplotlib inline\ndef squash(x):\n    return x / 2",
+            }
+        ],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+)
 
 CASES = [
     Case(
@@ -752,6 +771,47 @@ CASES = [
             "predict(1)",
         ),
         silent=True,
+    ),
+    Case(
+        "an object whose methods change it, and a class that loads its model at the first call",
+        (
+            (
+                "import numpy as np\nclass Bandit:\n    def __init__(self):\n        self.t, self.rng = 0, np.random.default_rng(0)\n"
+                "    def choose(self):\n        self.t += 1\n        return self.rng.random() + self.t\nbandits = {'a': Bandit()}"
+            ),
+            (
+                "class Service:\n    model = None\n    @classmethod\n    def get(cls):\n        if cls.model is None:\n"
+                "            cls.model = [np.ones(3)]\n        return cls.model"
+            ),
+            "def predict(x):\n    return [bandits['a'].choose(), Service.get()[0]]",
+            "predict(1); predict(2)",
+        ),
+        warns=("predict changes bandits: ",),
+    ),
+    Case(
+        "scripts and notebooks that %run runs",
+        (
+            "%run -i settings.py\n%run tools.ipynb",
+            "def predict(x):\n    return squash(scale(x))",
+            "predict(3)",
+        ),
+        has=("def squash", "def scale"),
+        silent=True,
+        files={
+            "settings.py": "RATE = 3\ndef scale(x):\n    return x * RATE\n",
+            "tools.ipynb": TOOLS,
+        },
+    ),
+    Case(
+        "classes of attrs as arguments and answers",
+        (
+            (
+                "from attrs import define, field\n@define\nclass Item:\n    name: str\n    qty: int = 1\n    _tags: set[str] = field(factory=set)\n"
+                "    total: int = field(init=False, default=0)"
+            ),
+            "def predict(item: Item, items: list[Item] = ()) -> Item:\n    return Item(item.name, item.qty * 2, {'a', *item._tags})",
+            "predict(Item('x', 3, {'b'}), [Item('y')])\npredict(Item('z'))",
+        ),
     ),
     Case(
         "an entry that takes several values and named features",
