@@ -51,6 +51,7 @@ def format_status(status: Status) -> str:
     live = next((version for version in status.versions if version.version == status.version), None)
     if live is not None:
         lines += ["", "hardware:", *(f"   {line}" for line in _describe_needs(live))]
+        lines += _describe_conduct((live.proof or {}).get("conduct", {}))
     if starts := status.details.get("starts"):
         lines += ["", "workers:", f"   {status.details['scale']}; {starts}"]
     lines += ["", "events:", *(f"   {_moment(event['time'])}  {event['kind']:<12} {event['text']}"
@@ -76,6 +77,13 @@ def _describe_needs(version: Version) -> list[str]:
         lines += describe_hardware(read_manifest(Path(version.bundle)).hardware)
     usage = (version.proof or {}).get("usage")
     return lines + (describe_usage(usage) if usage else [])
+
+
+def _describe_conduct(conduct: dict[str, Any]) -> list[str]:
+    """Say what was found out about a version's entries, on this machine."""
+    from jupyter_deploy.runtime.conduct import describe_conduct  # as above
+
+    return ["", "entries:", *(f"   {line}" for line in describe_conduct(conduct))] if conduct else []
 
 
 def format_logs(records: Iterable[dict[str, Any]]) -> str:

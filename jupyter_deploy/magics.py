@@ -159,7 +159,8 @@ class DeployMagics(Magics):
         seconds = time.perf_counter() - started
         plan, candidate = rehearsal.plan, rehearsal.candidate
         deployment = Deployment(plan.name, plan.target, plan.version, candidate.url, 0.0)
-        release = Release(rehearsal.packaged, rehearsal.proof, deployment, seconds)
+        release = Release(rehearsal.packaged, rehearsal.proof, deployment, seconds,
+                          conduct=rehearsal.candidate.conduct)
         _tell(release, stages, live=False)
         return RehearsedEndpoint(plan.name, target=rehearsal.target, api_key=options.api_key, release=release)
 

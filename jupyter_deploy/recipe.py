@@ -19,6 +19,7 @@ from jupyter_deploy.packaged import Packaged, package, put_back_models, stage
 from jupyter_deploy.proof import Proof, is_rounding, prove, table
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import add_module
+from jupyter_deploy.runtime.conduct import brief_conduct
 from jupyter_deploy.targets.rollout import describe_lacks
 from jupyter_deploy.targets.target import (
     Candidate,
@@ -76,6 +77,8 @@ class Release:
     """From the start of the recipe to live."""
     usage: Usage | None = None
     """What a worker used while it was proven; None where that cannot be measured."""
+    conduct: Mapping[str, Any] = field(default_factory=dict)
+    """What a worker found out about the entries, as `runtime.conduct.dump_conduct` gives it."""
 
 
 def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None,
@@ -100,7 +103,8 @@ def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, st
         with stage(report, "live") as said:
             usage = rehearsal.usage
             models = [one.dump() for one in rehearsal.packaged.models]
-            kept = {"usage": usage and usage.dump(), "models": models, "metrics": dict(metrics)}
+            kept = {"usage": usage and usage.dump(), "models": models, "metrics": dict(metrics),
+                    "conduct": dict(rehearsal.candidate.conduct)}
             record = rehearsal.proof.dump() | {key: value for key, value in kept.items() if value}
             deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
             said.append(f"{deployment.beside}, at {deployment.url}" if deployment.beside else deployment.url)
@@ -109,7 +113,8 @@ def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, st
         raise
     if deployment.lacks:
         report("warning", describe_lacks(deployment.lacks), 0.0)
-    return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage)
+    return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage,
+                   rehearsal.candidate.conduct)
 
 
 def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None, *,
@@ -193,6 +198,8 @@ def _start(target: Target, plan: Plan, report: Report) -> Candidate:
                 raise ModuleMissing(missing.group(1), str(error.where or "imported at start"), error) from error
             raise
         said.append("ready in a clean environment")
+    if candidate.conduct:
+        report("calls", brief_conduct(candidate.conduct), 0.0)
     return candidate
 
 

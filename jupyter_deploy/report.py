@@ -103,6 +103,7 @@ def summarise(release: Release, stages: Sequence[Stage], *, live: bool = True) -
         "seconds": round(release.seconds, 3),
         "stages": [asdict(stage) for stage in stages],
         "usage": None if release.usage is None else release.usage.dump(),
+        "conduct": dict(release.conduct),
         "bundle": str(packaged.bundle.folder),
         "models": [one.dump() for one in packaged.models],
         "left_out": list(packaged.left_out),

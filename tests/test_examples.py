@@ -95,6 +95,6 @@ def test_demo_works_twice_as_the_readme_shows(jupyter_folders: Path) -> None:
                               check=False, cwd=EXAMPLES.parent)
         assert done.returncode == 0, done.stderr
         told = {line.split()[0] for line in done.stderr.splitlines()}
-        assert told <= {"capture", "compile", "requirements", "bundle", "start", "prove", "live"}
+        assert told <= {"capture", "compile", "requirements", "bundle", "start", "calls", "prove", "live"}
         assert normalise(done.stdout) == normalise(shown.removeprefix("$ make demo\n"))
         assert max(map(len, done.stdout.splitlines())) <= 120

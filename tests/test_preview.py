@@ -54,7 +54,7 @@ def test_a_deploy_tells_its_stages_and_what_came_of_it(notebook: LiveNotebook) -
     notebook.run("def double(x: int) -> int:\n    return 2 * x", "double(4)")
     notebook.save()
     *stages, released = ask(notebook, "show_deploy", "--name", "twice", "--", "double")
-    assert [stage["name"] for stage in stages] == ["capture", "requirements", "bundle", "start", "prove", "live"]
+    assert [stage["name"] for stage in stages] == ["capture", "requirements", "bundle", "start", "calls", "prove", "live"]
     assert (released["event"], released["name"]) == ("released", "twice")
     assert (released["proof"]["calls"], released["proof"]["equal"]) == (1, 1)
     assert [cell["names"] for cell in released["cells"]] == [["double"]]

@@ -96,7 +96,7 @@ class Caller:
 
     def fit(self, entries: Iterable[ServedEntry]) -> None:
         """Have as many threads as suit these entries from now on; to be called while none is in a call."""
-        grips = {entry.grip for entry in entries if not entry.is_async and entry.seconds >= INSTANT}
+        grips = {entry.finding.grip for entry in entries if not entry.is_async and entry.seconds >= INSTANT}
         if not self._stateful and ("waits" in grips or grips == {"holds"}):
             self._threads = MOST if "waits" in grips else FEW
             self._pool.shutdown(wait=False)
@@ -140,7 +140,7 @@ class Caller:
 
     def is_short(self, entry: ServedEntry) -> bool:
         """Tell whether an entry's calls may run in the event loop: not if it only waits, as others could go on."""
-        return entry.seconds < QUICK and entry.grip != "waits" and not entry.is_async and not self._stateful
+        return entry.seconds < QUICK and entry.finding.grip != "waits" and not entry.is_async and not self._stateful
 
     def call(self, request: Request) -> Answer:
         """Answer a request by calling its entry, here in the event loop and now."""

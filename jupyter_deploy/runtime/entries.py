@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .counters import Meter
 from .decode import InvalidInput, compile_decoder
-from .grip import Grip
+from .grip import Finding
 from .manifest import Entry, Manifest, check_files
 from .tables import Calls, FormDecoder
 
@@ -41,8 +41,8 @@ class ServedEntry:
     `seconds` is the running mean of its calls' duration: it decides where the next one runs.
     """
 
-    __slots__ = ("decode", "described", "forms", "function", "grip", "is_async", "meter", "name", "needs_rows",
-                 "original", "plan", "queue", "seconds")
+    __slots__ = ("alone", "decode", "described", "finding", "forms", "function", "is_async", "meter", "name",
+                 "needs_rows", "original", "plan", "queue", "seconds")
 
     meter: Meter
     """Set by the worker that serves it."""
@@ -50,6 +50,8 @@ class ServedEntry:
     """How its requests are answered together, if that was tried and makes no difference."""
     queue: Queue | None
     """Where they become batches then."""
+    alone: str | None
+    """Why they are answered one by one, if that was found out."""
 
     def __init__(self, described: Entry, function: Callable[..., Any]) -> None:
         self.name = described.name
@@ -63,9 +65,10 @@ class ServedEntry:
         self.is_async = yields or described.is_async or inspect.iscoroutinefunction(function)
         self.function = _collect_async(function) if yields else function
         self.seconds = INFINITY
-        self.grip: Grip = "unknown"
+        self.finding = Finding("unknown")
         self.plan = None
         self.queue = None
+        self.alone = None
         self.needs_rows = False
 
     def require_rows(self) -> None:

@@ -13,11 +13,21 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from statistics import mode
-from typing import Literal
+from statistics import median, mode
+from typing import Literal, NamedTuple
 
 Grip = Literal["waits", "lets go", "holds", "unknown"]
 """What an entry does with the interpreter: leaves it alone and waits, lets go of it while it computes, or holds it."""
+
+
+class Finding(NamedTuple):
+    """What was seen of an entry."""
+
+    grip: Grip
+    free: float = 0.0
+    """Of its time, how much the interpreter was there for others."""
+
+
 LONG = 0.02
 """Seconds of calls that are watched; one call at least."""
 ROUNDS, PATIENCE = 3, 0.1
@@ -30,7 +40,7 @@ IDLE = 0.25
 """Of a call's time: with less of it spent computing, the entry waits."""
 
 
-def measure_grip(call: Callable[[], object]) -> Grip:
+def measure_grip(call: Callable[[], object]) -> Finding:
     """Call an entry for a moment and tell what it does with the interpreter; raises what it raises.
 
     To be called from the thread that the calls are to run in. Others on the machine may disturb it: two of three count.
@@ -39,10 +49,10 @@ def measure_grip(call: Callable[[], object]) -> Grip:
     found = [_watch(call)]
     while len(found) < ROUNDS and time.perf_counter() - begun < ROUNDS * PATIENCE:
         found.append(_watch(call))
-    return mode(found)
+    return Finding(mode(one.grip for one in found), median(one.free for one in found))
 
 
-def _watch(call: Callable[[], object]) -> Grip:
+def _watch(call: Callable[[], object]) -> Finding:
     watcher = _Watcher()
     watcher.start()
     try:
@@ -55,9 +65,10 @@ def _watch(call: Callable[[], object]) -> Grip:
     finally:
         watcher.ended = True
         watcher.join()
-    if tries * watcher.step < FREE * seconds:
-        return "holds"
-    return "waits" if computed < IDLE * seconds else "lets go"
+    free = round(min(1.0, tries * watcher.step / seconds), 2)
+    if free < FREE:
+        return Finding("holds", free)
+    return Finding("waits" if computed < IDLE * seconds else "lets go", free)
 
 
 def _measure_computing() -> float:

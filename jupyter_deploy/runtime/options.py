@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast, get_args
+
+from .grip import Grip
 
 HELP = """\
 Serve this bundle over HTTP.
@@ -57,6 +61,8 @@ class Options:
     """Seconds of grace after SIGTERM."""
     api_key_digest: str | None = None
     access_log: bool = False
+    grips: Mapping[str, Grip] = field(default_factory=dict)
+    """What is known of entries, so that it need not be measured."""
 
     @property
     def supervised(self) -> bool:
@@ -70,6 +76,14 @@ def read_batch(text: str) -> int:
     if (text != "off" and not text.startswith("max=")) or not number.isdigit() or not 1 <= int(number) <= MAX_BATCH:
         raise argparse.ArgumentTypeError(f"wanted off, or max=N with N from 1 to {MAX_BATCH}, found {text!r}")
     return int(number)
+
+
+def read_grip(text: str) -> tuple[str, Grip]:
+    """Read what an entry does with the interpreter, `score=holds` (raises `ArgumentTypeError`)."""
+    name, _, grip = text.partition("=")
+    if grip not in get_args(Grip):
+        raise argparse.ArgumentTypeError(f"wanted ENTRY={'|'.join(get_args(Grip))}, found {text!r}")
+    return name, cast("Grip", grip)
 
 
 def name_batch(most: int | None) -> str | None:
@@ -104,6 +118,8 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
     add("--batch", type=read_batch, default=Options.batch, metavar="off|max=N",
         help="how many requests that arrive together are answered together, where golden calls prove that it makes no "
              f"difference (default: max={Options.batch})")
+    add("--grip", dest="grips", type=read_grip, action="append", default=[], metavar="ENTRY=GRIP",
+        help=f"what is known of an entry ({', '.join(get_args(Grip))}), and so not measured; may be repeated")
     add("--timeout", type=float, default=Options.timeout, metavar="SECONDS",
         help="a call that takes longer is answered with 504 (default: %(default)s)")
     add("--receive", type=float, default=Options.receive, metavar="SECONDS",
@@ -115,4 +131,4 @@ def parse_options(bundle: Path, arguments: list[str]) -> Options:
         help="SHA-256 of the key that callers send as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
     add("--access-log", action="store_true", help="log one line per request")
     values = vars(parser.parse_args(arguments))
-    return Options(bundle=bundle, **{**values, "paths": tuple(values["paths"])})
+    return Options(bundle=bundle, **{**values, "paths": tuple(values["paths"]), "grips": dict(values["grips"])})

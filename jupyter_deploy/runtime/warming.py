@@ -11,9 +11,10 @@ import orjson
 
 from .batches import Plan
 from .calls import INSTANT, Caller
+from .conduct import SAID
 from .encode import encode
 from .entries import ServedEntry, Service
-from .grip import Grip, measure_grip
+from .grip import Finding, measure_grip
 from .logs import log
 from .manifest import GoldenCall
 from .messages import Request
@@ -21,12 +22,6 @@ from .options import Options
 from .protocols.typed import prediction_of
 from .trials import ROW_BY_ROW, Trial, Unlike
 
-SAID: dict[Grip, str] = {
-    "waits": "waits for something else: calls run in threads, many at a time",
-    "lets go": "computes without Python's lock: long calls run in threads, on several cores at a time",
-    "holds": "holds Python's lock: long calls run in a thread, and only more workers do more at a time",
-    "unknown": "was not watched: long calls run in threads",
-}
 PATIENCE = 30.0
 """Seconds after which a worker is ready even if not every golden call has been called."""
 
@@ -39,12 +34,12 @@ async def warm_up(service: Service, caller: Caller, options: Options) -> None:
     """
     calls = [call for call in service.manifest.golden if not service.entries[call.entry].described.mutates]
     try:
-        await asyncio.wait_for(_call_all(service, caller, calls, options.batch), PATIENCE)
+        await asyncio.wait_for(_call_all(service, caller, calls, options), PATIENCE)
     except asyncio.TimeoutError:
         log(logging.WARNING, f"the golden calls did not end within {PATIENCE:g} s; the service is used as it is")
 
 
-async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], most: int) -> None:
+async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], options: Options) -> None:
     warm: dict[str, list[Request]] = {}
     for call in calls:
         golden = orjson.loads((service.bundle / call.file).read_bytes())
@@ -55,21 +50,30 @@ async def _call_all(service: Service, caller: Caller, calls: list[GoldenCall], m
     for name, requests in warm.items():
         entry = service.entries[name]
         await _try_without_rows(entry, requests[0], caller)
-        if most > 1 and not entry.is_async and not service.stateful:
-            await _try_together(entry, requests, caller, most)
+        if entry.is_async or service.stateful or options.batch == 1:
+            entry.alone = _say_why_alone(entry, options)
+        else:
+            await _try_together(entry, requests, caller, options.batch)
         # The first calls paid for imports and caches; what counts is how long the next one takes.
         entry.seconds = float("inf")
         await _try(caller, requests[-1])
         if not entry.is_async and not service.stateful and entry.seconds >= INSTANT:
-            await _watch(entry, requests[-1], caller)
+            await _watch(entry, requests[-1], caller, options)
     caller.fit(service.entries.values())
 
 
-async def _watch(entry: ServedEntry, golden: Request, caller: Caller) -> None:
-    """Find out whether an entry that is not called at once lets others run."""
+def _say_why_alone(entry: ServedEntry, options: Options) -> str:
+    if options.batch == 1:
+        return "--batch off"
+    return "it is async" if entry.is_async else "calls change what later calls read"
+
+
+async def _watch(entry: ServedEntry, golden: Request, caller: Caller, options: Options) -> None:
+    """Find out whether an entry that is not called at once lets others run, unless that is known."""
     run = partial(measure_grip, partial(caller.answer, golden))
-    entry.grip = await caller.submit(entry, run, lambda _: "unknown")
-    log(logging.INFO, f"a call of {entry.name} takes {entry.seconds * 1000:.1f} ms and {SAID[entry.grip]}")
+    known = options.grips.get(entry.name)
+    entry.finding = await caller.submit(entry, run, lambda _: Finding("unknown")) if known is None else Finding(known)
+    log(logging.INFO, f"a call of {entry.name} takes {entry.seconds * 1000:.1f} ms and {SAID[entry.finding.grip]}")
 
 
 async def _try_without_rows(entry: ServedEntry, golden: Request, caller: Caller) -> None:
@@ -94,6 +98,7 @@ async def _try_together(entry: ServedEntry, requests: list[Request], caller: Cal
     trial = Trial(entry, requests, caller.answer, caller.refuse)
     found = await caller.submit(entry, partial(_find_plan, trial), lambda refusal: refusal.message)
     if isinstance(found, str):
+        entry.alone = found
         log(logging.INFO, f"{entry.name} answers each request alone: {found}")
     else:
         log(logging.INFO, f"{entry.name} answers requests together that arrive together", most=most)

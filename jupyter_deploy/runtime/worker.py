@@ -18,6 +18,7 @@ import uvloop
 
 from .app import App
 from .calls import Caller
+from .conduct import dump_conduct
 from .control import Control
 from .counters import Counters
 from .devices import hide_gpus
@@ -212,11 +213,12 @@ class Worker:
 
     def _announce(self, port: int, seconds: float) -> None:
         self.counters.set_ready(ready=True, seconds=seconds)
+        conduct = dump_conduct(self._service.entries.values(), self.caller)
         log(logging.INFO, f"{self._service.name} is ready", version=self._service.version, port=port,
-            seconds=round(seconds, 3))
+            seconds=round(seconds, 3), conduct=conduct)
         if self._control is not None:
             self._control.listen(asyncio.get_running_loop(), self._obey)
-            self._control.send("ready", port=port, seconds=seconds)
+            self._control.send("ready", port=port, seconds=seconds, conduct=conduct)
 
     def _send(self, event: str, **fields: object) -> None:
         if self._control is not None:

@@ -53,6 +53,8 @@ class Candidate:
     """What the target calls it."""
     pids: tuple[int, ...] = ()
     """The processes of one of its workers, where they are this machine's: what they use is measured."""
+    conduct: Mapping[str, Any] = field(default_factory=dict)
+    """What a worker found out about the entries, as `runtime.conduct.dump_conduct` gives it."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def add_up(count: int) -> int:
         "a digest", "a product of matrices"])
 def test_grip(call: Callable[[], object], grips: set[str]) -> None:
     # With other work on the machine one may be wrong.
-    assert any(measure_grip(call) in grips for _ in range(4))
+    assert any(measure_grip(call).grip in grips for _ in range(4))
 
 
 def test_what_fails_is_told() -> None:
@@ -59,12 +59,21 @@ def test_what_fails_is_told() -> None:
         measure_grip(lambda: 1 // 0)
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("add_up", "holds Python's lock: long calls run in a thread, and only more workers do more at a time"),
-    ("ask_elsewhere", "waits for something else: calls run in threads, many at a time"),
+@pytest.mark.parametrize(("name", "grip", "said"), [
+    ("add_up", "holds", "holds Python's lock: long calls run in a thread, and only more workers do more at a time"),
+    ("ask_elsewhere", "waits", "waits for something else: calls run in threads, many at a time"),
 ])
 def test_the_log_says_where_calls_run(tmp_path: Path, start_alone: Callable[[Path], Worker], name: str,
-                                      said: str) -> None:
+                                      grip: str, said: str) -> None:
     write_bundle(tmp_path, service=SERVICE, entries=(entry(name),), golden=GOLDEN)
     worker = start_alone(tmp_path)
     assert [line["message"] for line in worker.logged() if line["message"].endswith(said)]
+    (conduct,) = [line["conduct"] for line in worker.logged() if "conduct" in line]
+    assert (conduct[name]["grip"], conduct[name]["together"]) == (grip, False)
+
+
+def test_what_is_known_is_not_measured(tmp_path: Path, start_supervised: Callable[..., Worker]) -> None:
+    write_bundle(tmp_path, service=SERVICE, entries=(entry("add_up"),), golden=GOLDEN)
+    worker = start_supervised(tmp_path, "--grip", "add_up=lets go", ready=False)
+    conduct = worker.wait_event("ready")["conduct"]["add_up"]
+    assert (conduct["grip"], conduct["together"]) == ("lets go", False)

@@ -28,6 +28,8 @@ _DEPLOYMENT, _VERSION, _OWNER = "nbdeploy.deployment", "nbdeploy.version", "nbde
 _LOG = {"max-size": "16m", "max-file": "2"}
 READY_SECONDS = 300.0
 _STEP_SECONDS = 0.05
+_BEGINNING = 200
+"""Lines of its log that a service may have written when it is ready."""
 _CPU_PERIOD = 100_000
 """Microseconds: what engines count processor time in."""
 
@@ -247,6 +249,10 @@ class Containers:
         except docker.errors.NotFound:
             return []
         return [parse_line(text) for text in data.decode("utf-8", "replace").splitlines()]
+
+    def read_conduct(self, identity: str) -> dict[str, Any]:
+        """Give what a container that is ready found out about its entries: it stands in its log."""
+        return next((line["conduct"] for line in self.logs(identity, _BEGINNING) if "conduct" in line), {})
 
     def follow(self, identity: str) -> Iterator[Line]:
         """Give the log lines of a container that are still to come, as they come, until it ends."""

@@ -118,7 +118,8 @@ class DockerTarget:
         self._staged[handle] = running
         first = running.containers[0]
         return Candidate(plan.name, plan.version, f"http://{LOOPBACK}:{first.port}", handle,
-                         tuple(pid for pid in [first.pid] if is_ours(pid)))
+                         tuple(pid for pid in [first.pid] if is_ours(pid)),
+                         Containers(engine, data_dir()).read_conduct(first.id))
 
     def _run(self, engine: Engine, name: str, manifest: Manifest, version: str, image: str, workers: int,
              limits: Limits, digest: str | None, variables: Mapping[str, str]) -> _Running:

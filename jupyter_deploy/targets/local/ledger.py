@@ -110,7 +110,14 @@ class Ledger:
             manifest = read_manifest(spec.bundle)
         except BundleDamaged:
             return spec.scale.first  # its workers say what is wrong with it
-        return find_most(spec.scale, manifest, ((proof or {}).get("usage") or {}).get("peak"))
+        kept = proof or {}
+        return find_most(spec.scale, manifest, kept.get("usage", {}).get("peak"), kept.get("conduct", {}))
+
+    def find_grips(self, version: str) -> dict[str, str]:
+        """Give what entries of a version do with the interpreter, as far as it was measured when it was proven."""
+        known = find_version(self._registry, self.name, version)
+        conduct = (known.proof or {}).get("conduct", {}) if known else {}
+        return {name: one["grip"] for name, one in conduct.items() if one["grip"] != "unknown"}
 
     def find_version(self, version: str) -> VersionRecord:
         """Give the row of a version, or of its number (`TargetError`, with those that there are)."""

@@ -18,6 +18,8 @@ _SPARE = 64 << 20
 """A worker may come to hold a quarter more than it held while it was proven, and so many bytes."""
 _SHARE = 0.8
 """Of the machine's memory, the workers of one deployment get no more."""
+_FREE = 0.8
+"""Of its time, a call has to leave Python's lock to others at least, to be taken for one that needs no other worker."""
 
 
 @dataclass(frozen=True)
@@ -107,29 +109,39 @@ def choose_scale(known: Scale, workers: int | Auto | None, least: int | None, mo
     return replace(chosen, idle=known.idle if idle is None else idle)
 
 
-def find_most(scale: Scale, manifest: Manifest, peak: int | None, *, cores: int | None = None,
+def find_most(scale: Scale, manifest: Manifest, peak: int | None,
+              conduct: Mapping[str, Mapping[str, Any]] | None = None, *, cores: int | None = None,
               memory: int | None = None) -> int:
     """Give the largest number of workers, never less than `scale.min` nor than 1.
 
-    `auto` is one for each core, as far as memory goes; and one alone where calls change what later calls read,
-    because each worker would have values of its own.
+    `auto` is one for each core, as far as memory goes. It is one alone where calls change what later calls read,
+    because each worker would have values of its own, and where one keeps all cores busy: its calls run in threads.
 
     Parameters
     ----------
     peak
         The most bytes that a worker was seen to hold, if that is known.
+    conduct
+        What was found out about the entries, as `runtime.conduct.dump_conduct` gives it.
     cores, memory
         What the machine has, memory in bytes; by default this one's.
 
     """
     if scale.max != AUTO:
         return scale.max
-    if any(entry.mutates for entry in manifest.entries):
+    if any(entry.mutates for entry in manifest.entries) or _takes_all(manifest, conduct or {}, cores or count_cores()):
         return scale.first
     cores = cores or count_cores()
     memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     fit = cores if peak is None else min(cores, int(memory * _SHARE / (peak * _HEADROOM + _SPARE)))
     return max(scale.first, fit)
+
+
+def _takes_all(manifest: Manifest, conduct: Mapping[str, Mapping[str, Any]], cores: int) -> bool:
+    """Tell whether all entries' calls run in threads with Python's lock so free that one worker takes all cores."""
+    known = [conduct.get(entry.name, {}) for entry in manifest.entries]
+    enough = max(_FREE, 1 - 1 / cores)
+    return all(one.get("grip") == "lets go" and one["threads"] and one["free"] >= enough for one in known)
 
 
 def count_threads(scale: Scale, cores: int | None = None) -> int:

@@ -216,7 +216,7 @@ class Service:
         check_variables(self.ledger.name, Path(bundle), known)
         spec = Spec(
             self.ledger.name, version, Path(bundle), environment, scale, Limits(**limits), self.ledger.log(version),
-            self.ledger.metrics, self.ledger.read().api_key_digest, known,
+            self.ledger.metrics, self.ledger.read().api_key_digest, known, self.ledger.find_grips(version),
         )
         return await self.stage(spec, await self._wait_for_port(), asleep=asleep)
 

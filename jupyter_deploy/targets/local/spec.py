@@ -63,6 +63,8 @@ class Spec:
     api_key_digest: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The deployment's environment variables; never written down."""
+    grips: Mapping[str, str] = field(default_factory=dict)
+    """What is known of entries that were measured before."""
 
     def command(self, listener: Listener, control: int, metrics_file: Path, *, forkable: bool = False) -> list[str]:
         """Give the command line of a worker."""
@@ -79,6 +81,8 @@ class Spec:
         for option, value in limits.items():
             if value is not None:
                 command += [option, str(value)]
+        for entry, grip in sorted(self.grips.items()):
+            command += ["--grip", f"{entry}={grip}"]
         return command
 
     @property

@@ -165,7 +165,7 @@ class Supervisor:
         self._candidates[token] = Staged(service, pool, owner)
         first = pool.workers[0]
         return {"candidate": token, "url": f"http://127.0.0.1:{first.ready.result()}", "pid": first.pid,
-                "seconds": time.monotonic() - began}
+                "conduct": first.conduct, "seconds": time.monotonic() - began}
 
     def _forget(self, service: Service) -> None:
         """Leave nothing of a deployment that never was."""

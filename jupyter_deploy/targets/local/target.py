@@ -98,7 +98,8 @@ class LocalTarget:
             client.close()
             raise
         self._connections[answer["candidate"]] = client
-        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"], (answer["pid"],))
+        return Candidate(plan.name, plan.version, answer["url"], answer["candidate"], (answer["pid"],),
+                         answer["conduct"])
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
         """Make the candidate live on its port, or put it beside the version that is."""

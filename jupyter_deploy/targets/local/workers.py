@@ -69,6 +69,8 @@ class Worker(asyncio.Protocol):
         self.obstacle: str | None = None
         """Why it could not become one."""
         self.load = Load()
+        self.conduct: dict[str, Any] = {}
+        """What it found out about the entries."""
         self._reason: str | None = None
         self._place: str | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -167,6 +169,7 @@ class Worker(asyncio.Protocol):
         if event == "alive":
             self._take_load(message)
         elif event == "ready" and not self.ready.done():
+            self.conduct = message.get("conduct", {})
             self.ready.set_result(int(message["port"]))
         elif event == "accepting" and not self.accepting.done():
             self.accepted_at = self.heard

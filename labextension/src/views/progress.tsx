@@ -8,7 +8,7 @@ import type { IKnown, NotebookModel } from '../notebook';
 import { Differences } from './contents';
 import { Button, Clamp, Problem, useTranslation } from './shared';
 
-const STAGES = ['capture', 'compile', 'requirements', 'bundle', 'start', 'prove', 'live'];
+const STAGES = ['capture', 'compile', 'requirements', 'bundle', 'start', 'calls', 'prove', 'live'];
 
 /** Name a stage of the recipe. */
 function nameStage(stage: string, trans: TranslationBundle): string {
@@ -19,6 +19,7 @@ function nameStage(stage: string, trans: TranslationBundle): string {
     bundle: trans.__('Bundle'),
     added: trans.__('Added'),
     start: trans.__('Start'),
+    calls: trans.__('Calls'),
     prove: trans.__('Prove'),
     live: trans.__('Go live')
   };

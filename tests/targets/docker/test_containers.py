@@ -41,6 +41,12 @@ def test_no_request_is_lost_when_a_version_takes_over_and_is_rolled_back(docker:
     registry.close()
 
 
+def test_what_a_container_found_out_about_its_entries_is_told(docker: Docker) -> None:
+    candidate = docker.stage("one", source="def answer(x: int) -> int:\n    return x\n", golden=[("answer", {"x": 1}, 1)])
+    assert candidate.conduct["answer"]["grip"] == "unknown"
+    assert candidate.conduct["answer"]["alone"] == "it does not take a table"
+
+
 def test_a_container_gets_the_limits_that_its_proof_suggests(docker: Docker) -> None:
     docker.deploy("one", api_key="secret")
     (container,) = docker.containers()

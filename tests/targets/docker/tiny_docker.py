@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import engine
 from tiny import SERVICE, make_bundle
@@ -31,11 +33,12 @@ class Docker:
     target: DockerTarget = field(default_factory=DockerTarget)
 
     def plan(self, version: str, name: str = "tiny", *, hardware: Hardware | None = None, source: str = SERVICE,
-             **options: object) -> Plan:
+             golden: Sequence[tuple[str, Any, Any]] = (), **options: object) -> Plan:
         bundle = self.folder / "bundles" / version
         if not bundle.exists():
             more = {"requirements.lock": write_lock(resolve({})), "README.md": "tiny\n"}
-            make_bundle(self.folder / "bundles", version, source=source, hardware=hardware, more=more)
+            make_bundle(self.folder / "bundles", version, source=source, hardware=hardware, more=more,
+                        golden=golden)
         return self.target.plan(bundle, name=name, environment=ENVIRONMENT,
                                 options=DockerOptions(**{"base": engine.BASE, **options}))
 

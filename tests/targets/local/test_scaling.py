@@ -77,6 +77,20 @@ def test_auto_is_what_fits(scale, manifest, peak, cores, expected):
     assert find_most(scale, manifest, peak, cores=cores, memory=8 * GB) == expected
 
 
+@pytest.mark.parametrize(("grip", "free", "threads", "expected"), [
+    ("lets go", 0.9, True, 1),
+    ("lets go", 0.8, True, 8),
+    ("lets go", 0.9, False, 8),
+    ("holds", 0.05, True, 8),
+    ("waits", 1.0, True, 8),
+    ("unknown", 0.0, True, 8),
+])
+def test_auto_is_one_where_one_takes_all_cores(grip, free, threads, expected):
+    conduct = {"answer": {"grip": grip, "free": free, "threads": threads}}
+    assert find_most(Scale(1, AUTO), PURE, None, conduct, cores=8) == expected
+    assert find_most(Scale(2, 3), PURE, None, conduct, cores=8) == 3
+
+
 @pytest.mark.parametrize(("scale", "cores", "expected"), [
     (Scale(1, 1), 8, 8), (Scale(2, 2), 8, 4), (Scale(0, AUTO), 8, 1), (Scale(0, 16), 8, 1), (Scale(1, 3), 8, 2),
 ])

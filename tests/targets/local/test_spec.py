@@ -36,7 +36,9 @@ def test_what_a_worker_is_told():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listener = Listener(listening)
         limits = Limits(max_body=5, batch=1)
-        spec = Spec("name", "version", Path("bundle"), {"python": "python", "paths": []}, Scale(), limits, Path(), Path())
+        spec = Spec("name", "version", Path("bundle"), {"python": "python", "paths": []}, Scale(), limits, Path(), Path(),
+                    grips={"score": "lets go"})
         command = spec.command(listener, 7, Path("file"))
     told = parse_options(Path("bundle"), command[command.index("serve"):])
     assert (told.max_body, told.max_queue, told.batch) == (5, Options.max_queue, 1)
+    assert told.grips == {"score": "lets go"}

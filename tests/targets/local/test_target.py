@@ -40,6 +40,20 @@ def test_a_candidate_answers_on_a_private_port_and_is_then_the_one_that_is_live(
     assert (status.versions[0].notebook, status.versions[0].proof) == ("a.ipynb", {"calls": 1})
 
 
+def test_what_a_worker_found_out_is_kept_and_not_measured_again(local):
+    source = "def answer(x: int) -> int:\n    return sum(n * n for n in range(50_000)) * 0 + x\n"
+    bundle = make_bundle(local.folder, "slow", source=source, golden=[("answer", {"x": 1}, 1)])
+    plan = local.target.plan(bundle, name="tiny", environment=ENVIRONMENT, options=LocalOptions())
+    candidate = local.target.stage(plan)
+    assert candidate.conduct["answer"]["grip"] == "holds"
+    conduct = {"answer": {**candidate.conduct["answer"], "grip": "lets go"}}
+    local.target.apply(plan, candidate, {"calls": 1, "equal": 1, "conduct": conduct})
+    local.target.stop("tiny")
+    (status,) = local.target.start("tiny")
+    assert any("--grip answer=lets go" in line for line in processes(bundle))
+    assert "a call of answer takes" in format_status(status)
+
+
 def test_a_candidate_that_is_discarded_leaves_nothing(local):
     bundle = make_bundle(local.folder, "one")
     plan = local.target.plan(bundle, name="tiny", environment=ENVIRONMENT, options=LocalOptions())
