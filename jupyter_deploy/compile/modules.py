@@ -91,9 +91,14 @@ def try_module(model: Any, compiled: Any, methods: Sequence[str], asked: Sequenc
     import torch
 
     like = [one for one in asked if isinstance(one, torch.Tensor) and one.shape[1:] == asked[0].shape[1:]]
-    rows = torch.cat(like)
-    chance = torch.Generator().manual_seed(0)
-    picked = rows[torch.randint(len(rows), (COUNT,), generator=chance)]
-    varied = picked * (1 + SPREAD * torch.randn(picked.shape, generator=chance))
     with torch.inference_mode():
-        return try_out(model, compiled, methods, varied, asked)
+        return try_out(model, compiled, methods, vary(torch.cat(like), COUNT), asked)
+
+
+def vary(rows: Any, count: int) -> Any:
+    """Give so many rows like those of a tensor, always the same ones."""
+    import torch
+
+    chance = torch.Generator().manual_seed(0)
+    picked = rows[torch.randint(len(rows), (count,), generator=chance)]
+    return picked * (1 + SPREAD * torch.randn(picked.shape, generator=chance))
