@@ -24,6 +24,7 @@ from .counters import Counters
 from .devices import hide_gpus
 from .entries import Place, Service, load_service, place_error
 from .forking import Birth, find_obstacle, list_descriptors, wait_for_births
+from .heap import give_back
 from .loading import answering_not_ready
 from .logs import log, start_logging
 from .manifest import Manifest, read_manifest
@@ -66,6 +67,7 @@ def main(options: Options, begun: float) -> int:
             uvloop.new_event_loop().close()
             before = list_descriptors()
             service = load_service(options.bundle, manifest, options.name)
+            give_back()
             warm = False
             if options.forkable and control is not None:
                 warm = warm_ahead(service, options)
