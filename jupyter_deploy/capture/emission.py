@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_deploy.capture.slice import Piece, Slice
 from jupyter_deploy.runtime.manifest import Span
 
-_BLOCKS = frozenset({"function", "class", "cell", "generated"})
+_BLOCKS = frozenset({"function", "class", "cell", "generated", "setting"})
 
 
 def emit(piece_of: Slice, *, title: str) -> tuple[str, tuple[Span, ...]]:

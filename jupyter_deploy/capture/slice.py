@@ -14,7 +14,7 @@ from typing import Any, Literal
 from jupyter_deploy.capture.state import StateValue
 
 Kind = Literal[
-    "future", "import", "function", "class", "constant", "state", "environment", "alias", "cell", "generated"
+    "future", "import", "function", "class", "setting", "constant", "state", "environment", "alias", "cell", "generated"
 ]
 
 
@@ -136,7 +136,7 @@ def order_pieces(pieces: Mapping[str, Piece], first: tuple[str, ...]) -> tuple[P
             for needed in _in_order(piece.now | piece.later, pieces):
                 place(needed, ready=True)
 
-    head: dict[Kind, int] = {"future": 0, "import": 1, "environment": 2, "constant": 3}
+    head: dict[Kind, int] = {"future": 0, "import": 1, "environment": 2, "setting": 3, "constant": 4}
     top = [name for name, piece in pieces.items() if piece.kind in head]
     for name in sorted(top, key=lambda name: (head[pieces[name].kind], pieces[name].text)):
         place(name, ready=False)

@@ -91,7 +91,7 @@ def type_name(value: object) -> str:
 
 
 def _write_npy(value: Any) -> StateValue | None:
-    if type_name(value) != "numpy.ndarray" or value.dtype.hasobject or value.nbytes == 0:
+    if type_name(value) != "numpy.ndarray" or value.dtype.hasobject or value.nbytes == 0 or _is_spread(value):
         return None
     import numpy as np
 
@@ -155,6 +155,18 @@ def _is_plain(value: Any) -> bool:
     return kind is dict and all(type(key) is str for key in value) and all(map(_is_plain, value.values()))
 
 
+_SPREAD = 2**20
+"""Bytes; an array that lies further spread is carried in one piece."""
+
+
+def _is_spread(value: Any) -> bool:
+    """Tell whether a value is a small array with gaps, such as a column: BLAS adds it up in an order of its own."""
+    if type_name(value) != "numpy.ndarray" or value.dtype.hasobject or value.size == 0:
+        return False
+    span = sum(abs(stride) * (size - 1) for stride, size in zip(value.strides, value.shape, strict=True))
+    return not value.flags.forc and span <= _SPREAD
+
+
 _LOCKS = {type(threading.Lock()): "Lock", type(threading.RLock()): "RLock"}
 """Locks by type. They are made anew, and open: who waits for them in the kernel is not in the service."""
 
@@ -192,6 +204,8 @@ class _Pickler(pickle.Pickler):
             return runtime_state.make_lock, (_LOCKS[type(value)],)
         elif type(value) is object:
             return self._name_sentinel(value)
+        elif _is_spread(value):
+            return runtime_state.spread, (value.copy(order="C"), value.strides)
         return NotImplemented
 
     def _name_sentinel(self, value: object) -> Any:

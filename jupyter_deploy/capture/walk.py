@@ -24,10 +24,12 @@ from jupyter_deploy.capture.recreation import find_alias, find_beginning, find_r
 from jupyter_deploy.capture.references import References, references_of
 from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.secrets import find_secrets, is_secret, looks_secret
+from jupyter_deploy.capture.settings import find_settings, write_settings
 from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice
 from jupyter_deploy.capture.state import serialise, type_name
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.notebook import SKIPPING
+from jupyter_deploy.runtime.entries import SETTINGS
 
 MODULE_NAMES = frozenset(
     {
@@ -194,6 +196,16 @@ class Walk:
             self._require_value(hidden, change.value, reason, "")
             self.contents.add_refill(target, hidden, frozenset({module, hidden}))
 
+    def _add_settings(self) -> None:
+        """Take what the notebook set in the libraries that the slice needs."""
+        packages = {module.partition(".")[0] for module in self.contents.modules()}
+        text = write_settings(find_settings(self._kernel, packages))
+        if text is not None and (SETTINGS not in self._seen or self.contents.pieces[SETTINGS].text != text):
+            piece = Piece(SETTINGS, "setting", text, "the notebook sets this for all that follows")
+            self._add(piece, references_of(ast.parse(text).body[0]), frozenset(), None)
+            added = self.contents.pieces[SETTINGS]
+            self.contents.pieces[SETTINGS] = dataclasses.replace(added, now=added.later)
+
     # The walk itself
 
     def _require(self, name: str, reason: str, where: str) -> None:
@@ -212,6 +224,7 @@ class Walk:
                 self._define(*self._queue.popleft())
             self._add_subclasses()
             self._add_module_changes()
+            self._add_settings()
 
     def _define(self, name: str, value: object, reason: str, where: str) -> None:
         binding = self._bindings.last(name) if self._kernel.names.get(name) is value else None

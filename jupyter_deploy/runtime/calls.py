@@ -76,7 +76,7 @@ class Caller:
         self._timeout = timeout
         self._on_stuck = on_stuck
         self._threads = 1 if service.stateful else min(MOST, (os.cpu_count() or 1) + 4)
-        self._pool = ThreadPoolExecutor(self._threads, "call")
+        self._pool = ThreadPoolExecutor(self._threads, "call", self._service.begin_thread)
         self._line: Line[Job[Any]] = Line()
         self._lock = threading.Lock()
         """Held by whoever changes the line: the event loop, or a thread that takes its next job."""
@@ -100,7 +100,7 @@ class Caller:
         if not self._stateful and ("waits" in grips or grips == {"holds"}):
             self._threads = MOST if "waits" in grips else FEW
             self._pool.shutdown(wait=False)
-            self._pool = ThreadPoolExecutor(self._threads, "call")
+            self._pool = ThreadPoolExecutor(self._threads, "call", self._service.begin_thread)
 
     def beat(self) -> None:
         """Tell the watchdog that the event loop turns; to be called once a second."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .queues import Queue
 
 SERVICE = "service.py"
+SETTINGS = "_settings"
+"""What `service.py` calls the function that sets what the notebook set in libraries, if there is any."""
 INFINITY = float("inf")
 
 Arguments = dict[str, Any] | Calls
@@ -144,6 +146,8 @@ class Service:
     version: str
     entries: dict[str, ServedEntry]
     setup: tuple[Callable[[], Any], ...]
+    begin_thread: Callable[[], Any] | None = None
+    """What each thread that calls entries runs first: some libraries keep their settings for each thread."""
 
     @property
     def stateful(self) -> bool:
@@ -177,7 +181,8 @@ def load_service(bundle: Path, manifest: Manifest, name: str | None) -> Service:
     module = importlib.import_module("service")
     entries = {entry.name: ServedEntry(entry, _function(module, entry.function)) for entry in manifest.entries}
     setup = tuple(_function(module, function) for function in manifest.setup)
-    return Service(bundle, manifest, name or manifest.name, manifest.version, entries, setup)
+    settings = getattr(module, SETTINGS, None)
+    return Service(bundle, manifest, name or manifest.name, manifest.version, entries, setup, settings)
 
 
 def _function(module: ModuleType, name: str) -> Callable[..., Any]:

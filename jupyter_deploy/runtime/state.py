@@ -205,6 +205,18 @@ def rebuild_tensor(data: Any, dtype: str, shape: tuple[int, ...], device: str, p
     return torch.nn.Parameter(tensor, requires_grad=grad) if parameter else tensor.requires_grad_(grad)
 
 
+def spread(array: Any, strides: tuple[int, ...]) -> Any:
+    """Lay a NumPy array out in memory as it lay in the notebook: a sum in another order has other last digits."""
+    import numpy as np
+
+    reach = [stride * (size - 1) for stride, size in zip(strides, array.shape, strict=True)]
+    before = -sum(step for step in reach if step < 0)
+    span = before + sum(step for step in reach if step > 0) + array.itemsize
+    laid: Any = np.ndarray(array.shape, array.dtype, np.zeros(span, np.uint8).data, before, strides)
+    laid[...] = array
+    return laid
+
+
 def read_buffers(path: Path) -> list[memoryview]:
     """Map the buffers file beside a pickle; no file means no buffers.
 

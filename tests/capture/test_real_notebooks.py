@@ -789,6 +789,22 @@ CASES = [
         warns=("predict changes bandits: ",),
     ),
     Case(
+        "settings of libraries",
+        (
+            "import decimal\nimport numpy as np, pandas as pd\nfrom sklearn import set_config\nfrom sklearn.preprocessing import StandardScaler",
+            "set_config(transform_output='pandas')\nset_config(display='text')\npd.set_option('display.max_rows', 5)",
+            "decimal.getcontext().prec = 5\npd.options.mode.chained_assignment = None",
+            "scaler = StandardScaler().fit(pd.DataFrame({'a': [1.0, 2.0]}))\nscaler.set_params(copy=False)",
+            (
+                "import time\ndef predict(rows: pd.DataFrame):\n    time.sleep(0.2)\n"
+                "    return [type(scaler.transform(rows)).__name__, str(decimal.Decimal(1) / 3), pd.options.mode.chained_assignment]"
+            ),
+            "predict(pd.DataFrame({'a': [1.0, 2.0]}))",
+        ),
+        has=("set_config(transform_output='pandas')", "decimal.getcontext().prec = 5"),
+        lacks=("display", "set_params"),
+    ),
+    Case(
         "scripts and notebooks that %run runs",
         (
             "%run -i settings.py\n%run tools.ipynb",

@@ -55,6 +55,16 @@ def test_plain_values(value: Any, format_: str, tmp_path: Path) -> None:
     assert (found, back) == (format_, value)
 
 
+@pytest.mark.parametrize("cut", ["[:, 1]", "[::2, ::-1]", "[:3, 1:3]"])
+def test_an_array_with_gaps_keeps_them(cut: str, tmp_path: Path) -> None:
+    value = eval(f"table{cut}", {"table": np.arange(40.0).reshape(8, 5)})
+    for held in (value, [value]):
+        _, back = round_trip(held, tmp_path)
+        back = back[0] if isinstance(held, list) else back
+        assert np.array_equal(back, value)
+        assert back.strides == value.strides
+
+
 def test_a_set_that_is_shared_stays_shared(tmp_path: Path) -> None:
     words = {"a", "b"}
     _, (first, second, other) = round_trip((words, words, {"a", "b"}), tmp_path)
