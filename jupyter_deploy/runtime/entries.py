@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .queues import Queue
 
 SERVICE = "service.py"
-SETTINGS = "_settings"
+SETTINGS = "_set_libraries"
 """What `service.py` calls the function that sets what the notebook set in libraries, if there is any."""
 INFINITY = float("inf")
 
