@@ -27,8 +27,9 @@ PROJECT = Path(__file__).resolve().parent
 LAYERS = Path("/layers")
 EPOCH = 315532800
 """1980, the earliest time that a wheel can hold."""
-TESTS = frozenset({"tests", "test", "testing"})
-"""Packages of these names are rarely imported: their bytecode is left out."""
+TESTS = frozenset({"tests", "test"})
+"""Packages of these names are rarely imported: their bytecode is left out. That of `testing` is not: scikit-learn
+imports NumPy's."""
 UNUSED = frozenset({"dist-packages", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "tkinter",
                     "turtledemo"})
 """Folders of Python's own library that no service imports."""

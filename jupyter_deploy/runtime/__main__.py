@@ -6,12 +6,14 @@ if not __package__:
     # Run by its path, Python may have put this very folder first on sys.path, where `types` would be ours.
     sys.path[:] = [folder for folder in sys.path if folder != __file__.rpartition("/")[0]]
 
+import gc
 import os
 import time
 from importlib import import_module
 from pathlib import Path
 
 begun = time.perf_counter()
+gc.disable()  # until all is loaded: what is made meanwhile stays, and would be looked through again and again
 bundle = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(bundle / "modules"), str(bundle)]
 options = import_module("runtime.options").parse_options(bundle, sys.argv[1:])

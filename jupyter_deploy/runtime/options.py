@@ -91,10 +91,15 @@ def name_batch(most: int | None) -> str | None:
     return None if most is None else f"max={most}"
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=110)  # else each option asks how wide the terminal is, with a module just for that
+
+
 def parse_options(bundle: Path, arguments: list[str]) -> Options:
     """Read the command line (exits with status 2, or after `--help` with 0, as `argparse` does)."""
     parser = argparse.ArgumentParser(
-        "runtime", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        "runtime", description=HELP, formatter_class=_Formatter, allow_abbrev=False
     )
     add = parser.add_argument
     add("command", nargs="?", choices=["serve", "health"], default="serve",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import logging
 import os
@@ -67,6 +68,8 @@ def main(options: Options, begun: float) -> int:
             uvloop.new_event_loop().close()
             before = list_descriptors()
             service = load_service(options.bundle, manifest, options.name)
+            gc.freeze()  # what is loaded is not looked through while calls are answered, either
+            gc.enable()
             give_back()
             warm = False
             if options.forkable and control is not None:

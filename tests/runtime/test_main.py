@@ -41,6 +41,25 @@ def test_modules_and_data(bundle, start_supervised):
     assert httpx.post(f"{worker.url}/look", json={}).json() == ["near", "some words", ["modules", bundle.name]]
 
 
+COLLECTING = """\
+import gc
+import sys
+
+LOADED_WITH = gc.isenabled()
+
+
+def look():
+    return [LOADED_WITH, gc.isenabled(), gc.get_freeze_count() > 1000, any(one is sys for one in gc.get_objects())]
+"""
+
+
+def test_nothing_is_collected_while_it_loads_and_what_is_loaded_is_never_looked_through(tmp_path, start_supervised):
+    look = type(ENTRIES[0])("look", "look", (), {"kind": "any"})
+    write_bundle(tmp_path, service=COLLECTING, entries=(look,))
+    worker = start_supervised(tmp_path)
+    assert httpx.post(f"{worker.url}/look", json={}).json() == [False, True, True, False]
+
+
 @pytest.mark.parametrize("how", [["-m", "runtime", "serve"], ["-m", "runtime"], ["runtime/__main__.py", "serve"]])
 def test_start_with_installed_packages(bundle, tmp_path, how):
     """Without a path and without a supervisor, as in an image."""
