@@ -33,7 +33,8 @@ _PLAIN: dict[type, str] = {
 # Of the types that share a JSON shape, the one that refuses more comes first: a union takes the first that fits
 _ORDER = (
     "none", "bool", "int", "scalar", "float", "uuid", "date", "datetime", "time", "timedelta", "enum", "literal",
-    "decimal", "bytes", "str", "frame", "series", "object", "array", "tensor", "tuple", "list", "set", "dict", "any",
+    "decimal", "bytes", "str", "frame", "series", "polars_frame", "polars_series", "object", "array", "tensor", "tuple",
+    "list", "set", "dict", "any",
 )  # fmt: skip
 
 
@@ -156,6 +157,12 @@ def _classify(value: Any) -> tuple[Hashable, Callable[[list[Any]], TypeSpec]]:
         found = classify_table(value)
         if found is not None:
             return found
+    if "polars" in sys.modules:
+        from jupyter_deploy.capture.polars_tables import classify_polars
+
+        found = classify_polars(value)
+        if found is not None:
+            return found
     from jupyter_deploy.capture.objects import is_object, object_spec
 
     if is_object(kind):
@@ -165,8 +172,6 @@ def _classify(value: Any) -> tuple[Hashable, Callable[[list[Any]], TypeSpec]]:
 
 def _advise(value: Any) -> str:
     """Say what to take instead of a value that cannot travel."""
-    if hasattr(value, "to_dicts"):
-        return "take a list of dictionaries, and make the frame of them in the function"
     if hasattr(value, "toarray"):
         return "take an array, and make the matrix of it in the function"
     if hasattr(value, "save") or hasattr(value, "savefig"):

@@ -232,7 +232,8 @@ def find_class(path: str) -> Any:
     return found
 
 
-_MODULES_OF_KINDS = {"frame": "pandas", "series": "pandas", "array": "numpy", "scalar": "numpy", "tensor": "torch"}
+_MODULES_OF_KINDS = {"frame": "pandas", "series": "pandas", "array": "numpy", "scalar": "numpy", "tensor": "torch",
+                     "polars_frame": "polars", "polars_series": "polars"}
 
 
 def modules_of_types(entries: Sequence[Entry]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from . import arrays, containers, frames, scalars
+from . import arrays, containers, frames, polars_tables, scalars
 from .containers import FindClass
 from .invalid import InvalidInput, name_found, name_some, name_unknown
 from .manifest import Entry, TypeSpec
@@ -42,6 +42,8 @@ _NESTED: dict[str, Callable[[TypeSpec, arrays.Compile], Decoder]] = {
     "tensor": arrays.compile_tensor,
     "series": frames.compile_series,
     "frame": frames.compile_frame,
+    "polars_frame": polars_tables.compile_polars_frame,
+    "polars_series": polars_tables.compile_polars_series,
 }
 _OF_CLASS: dict[str, Callable[[TypeSpec, arrays.Compile, FindClass], Decoder]] = {
     "enum": containers.compile_enum,

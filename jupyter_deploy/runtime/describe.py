@@ -100,6 +100,12 @@ def _describe_pandas(value: Any) -> str | None:
     return f"pandas.{type(value).__name__}" if isinstance(value, (pd.Timedelta, pd.Period, pd.Interval)) else None
 
 
+def _describe_polars(value: Any) -> str | None:
+    from .polars_tables import describe_polars
+
+    return describe_polars(value) if type(value).__module__.partition(".")[0] == "polars" else None
+
+
 def _dtype(series: Any) -> str:
     return f"object{_elements(series.tolist(), _DEPTH)}" if series.dtype == object else str(series.dtype)
 
@@ -133,6 +139,7 @@ def _describe_pydantic(value: Any) -> str | None:
 _FOREIGN = {
     "numpy": _describe_numpy,
     "pandas": _describe_pandas,
+    "polars": _describe_polars,
     "torch": _describe_torch,
     "pydantic": _describe_pydantic,
 }

@@ -223,6 +223,15 @@ def _is_frame(value: Any) -> bool:
     return isinstance(value, (pd.DataFrame, pd.Series))
 
 
+def _plain_polars(value: Any) -> Any:
+    if type(value).__module__.partition(".")[0] != "polars":
+        return _NOT_MINE
+    from .polars_tables import plain_polars
+
+    found = plain_polars(value)
+    return _NOT_MINE if found is NotImplemented else found
+
+
 def _plain_torch(value: Any) -> Any:
     import torch
 
@@ -243,6 +252,7 @@ def _plain_pydantic(value: Any) -> Any:
 _FOREIGN: dict[str, Callable[[Any], Any]] = {
     "numpy": _plain_numpy,
     "pandas": _plain_pandas,
+    "polars": _plain_polars,
     "torch": _plain_torch,
     "pydantic": _plain_pydantic,
 }

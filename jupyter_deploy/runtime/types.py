@@ -95,6 +95,8 @@ _NAMES: dict[str, Callable[[TypeSpec], str]] = {
     "array": _name_array,
     "tensor": _name_array,
     "series": lambda spec: f"a list of {spec['column']['dtype']}",
+    "polars_series": lambda spec: f"a list of {spec['column']['dtype']}",
+    "polars_frame": lambda spec: f"a list of records with the columns {name_some(c['name'] for c in spec['columns'])}",
     "frame": lambda spec: f"a list of records with the columns {name_some(c['name'] for c in spec['columns'])}",
 }
 
@@ -247,6 +249,16 @@ def _frame_schema(spec: TypeSpec) -> dict[str, Any]:
     return {"anyOf": [records, split, {"properties": lists} | closed]}
 
 
+def _polars_frame_schema(spec: TypeSpec) -> dict[str, Any]:
+    columns = {column["name"]: _polars_element_schema(column) for column in spec["columns"]}
+    closed = {"type": "object", "required": list(columns), "additionalProperties": False}
+    return {"type": "array", "items": {"properties": columns} | closed}
+
+
+def _polars_element_schema(column: TypeSpec) -> dict[str, Any]:
+    return _or_null(json_schema(column["of"]), column.get("nullable"))
+
+
 _SCHEMAS: dict[str, Callable[[TypeSpec], dict[str, Any]]] = {
     "float": lambda spec: _number_schema(spec.get("nullable")),
     "datetime": lambda _spec: {"type": "string", "format": "date-time"},
@@ -264,4 +276,6 @@ _SCHEMAS: dict[str, Callable[[TypeSpec], dict[str, Any]]] = {
     "tensor": _array_schema,
     "series": _series_schema,
     "frame": _frame_schema,
+    "polars_series": lambda spec: {"type": "array", "items": _polars_element_schema(spec["column"])},
+    "polars_frame": _polars_frame_schema,
 }
