@@ -15,7 +15,7 @@ ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware",
          "metrics", "registry", "image", "export", "leftovers", "targets", "watch", "packaged", "recipe", "options",
          "traffic"]
 RUNTIME_MAY_IMPORT = {"uvloop", "httptools", "orjson", "service",
-                      "numpy", "onnxruntime", "pandas", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
+                      "numpy", "onnxruntime", "pandas", "polars", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
 
 
 def imports_of(path: Path) -> set[str]:

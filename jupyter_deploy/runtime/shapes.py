@@ -50,12 +50,12 @@ def rank_of(spec: TypeSpec) -> int | None:
     kind = spec["kind"]
     if kind in ("array", "tensor"):
         return len(spec["shape"])
-    if kind in ("any", "dict", "object", "union", "frame"):
+    if kind in ("any", "dict", "object", "union", "frame", "polars_frame"):
         return None
     if kind in ("list", "set", "tuple"):
         inner = rank_of(spec["of"]) if "of" in spec else 0
         return None if inner is None else inner + 1
-    return 1 if kind == "series" else 0
+    return 1 if kind in ("series", "polars_series") else 0
 
 
 def depth_of(value: Any) -> int:
