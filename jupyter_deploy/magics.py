@@ -12,7 +12,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from jupyter_deploy.capture.kernel import Kernel, read_kernel
+from jupyter_deploy.capture.kernel import CellRun, Kernel, read_kernel
 from jupyter_deploy.capture.magics import clean_source
 from jupyter_deploy.capture.recorder import WATCH, Recorder
 from jupyter_deploy.document import find_document
@@ -60,19 +60,22 @@ class DeployMagics(Magics):
         super().__init__(shell)
         self.recorder = Recorder(lambda: len(shell.history_manager.input_hist_raw) - 1)
         self.scraps = Scraps()
-        self._ids: dict[int, str] = {}
+        self._runs: dict[int, CellRun] = {}
+        self._begun = time.time()  # within the cell that loads the extension
         self._rehearsal: Rehearsal | None = None
 
     def start_recording(self) -> None:
-        """Record calls, and the document's cell ids, from now on."""
+        """Record calls, and the cells that run, from now on."""
         self.shell.user_ns[WATCH] = self.shell.user_ns_hidden[WATCH] = self.recorder.watch
         self.shell.ast_transformers.append(self.recorder)
+        self.shell.events.register("pre_run_cell", self._note_begin)
         self.shell.events.register("post_run_cell", self._note_cell)
         self.scraps.watch(self.shell)
 
     def stop_recording(self) -> None:
         """Leave the shell as it was."""
         self.scraps.stop()
+        self.shell.events.unregister("pre_run_cell", self._note_begin)
         self.shell.events.unregister("post_run_cell", self._note_cell)
         self.shell.ast_transformers.remove(self.recorder)
         self.shell.user_ns.pop(WATCH, None)
@@ -80,16 +83,18 @@ class DeployMagics(Magics):
 
     def read_kernel(self, document: Path | None = None) -> Kernel:
         """Read what ran in this kernel; `document` is the notebook file when somebody knows better."""
-        return read_kernel(self.shell, document=document or self._document(), ids=self._ids)
+        return read_kernel(self.shell, document=document or self._document(), runs=self._runs)
 
     def _document(self) -> Path | None:
         return find_document(self.shell.user_ns, self.shell.history_manager.input_hist_raw)
 
+    def _note_begin(self, _info: Any) -> None:
+        self._begun = time.time()
+
     def _note_cell(self, result: Any) -> None:
-        """Keep the cell's id, and parse it now, while nobody waits."""
-        identity = getattr(result.info, "cell_id", None)
-        if identity and result.execution_count:
-            self._ids[result.execution_count] = identity
+        """Keep the cell's id and when it began, and parse it now, while nobody waits."""
+        if result.execution_count:
+            self._runs[result.execution_count] = CellRun(getattr(result.info, "cell_id", None), self._begun)
         clean_source(result.info.raw_cell or "", self.shell.input_transformer_manager.transform_cell)
 
     @line_cell_magic

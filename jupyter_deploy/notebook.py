@@ -44,6 +44,8 @@ class Notebook:
 
     path: Path
     cells: tuple[Cell, ...]
+    saved: float
+    """When that was, in seconds since 1970."""
 
 
 def read_notebook(path: Path) -> Notebook:
@@ -61,7 +63,7 @@ def read_notebook(path: Path) -> Notebook:
         for position, cell in enumerate(raw["cells"], start=1)
         if cell.get("cell_type") == "code"
     )
-    return Notebook(path, cells)
+    return Notebook(path, cells, path.stat().st_mtime)
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -239,6 +239,20 @@ def test_the_stale_guard_sees_edits_deletions_and_doubles(notebook: LiveNotebook
         notebook.deploy("predict --strict")
 
 
+def test_a_file_that_was_saved_before_a_cell_ran_tells_nothing_of_it(notebook: LiveNotebook) -> None:
+    notebook.run("")
+    notebook.save()
+    notebook.run("%load_ext jupyter_deploy\ndef helper(x):\n    return x + 1",
+                 "def predict(x):\n    return helper(x)", "predict(1)")
+    assert notebook.deploy("predict --strict")["warnings"] == []
+    notebook.cells[1].source += " + 1"
+    notebook.save()
+    notebook.run("def predict(x):\n    return helper(x)", "predict(2)")
+    (warning,) = notebook.deploy("predict")["warnings"]
+    assert "helper" in warning
+    assert "was edited after it ran" in warning
+
+
 def test_running_from_the_top_would_give_another_definition(notebook: LiveNotebook) -> None:
     notebook.run("def helper(x):\n    return x", "def predict(x):\n    return helper(x)", "predict(1)")
     notebook.run("def helper(x):\n    return -x")

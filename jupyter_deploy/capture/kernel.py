@@ -16,6 +16,14 @@ from jupyter_deploy.notebook import read_notebook
 
 
 @dataclass(frozen=True)
+class CellRun:
+    """What a kernel's history does not say of a cell that ran; `ExecutedCell` explains it."""
+
+    id: str | None = None
+    begun: float | None = None
+
+
+@dataclass(frozen=True)
 class ExecutedCell:
     """A cell as it was executed."""
 
@@ -29,6 +37,8 @@ class ExecutedCell:
     """The syntax tree of `code`; empty when the cell did not parse."""
     id: str | None = None
     """The document's cell id, when the front end told it."""
+    begun: float | None = None
+    """When it began to run, in seconds since 1970, as far as that is known."""
     file: str | None = None
     """The file that the cell ran with `%run`, if this is what stands in that."""
 
@@ -80,20 +90,20 @@ def read_run_files(raw: str, count: int, transform: Callable[[str], str]) -> Ite
             continue
 
 
-def read_kernel(shell: Any, *, document: Path | None = None, ids: Mapping[int, str] | None = None) -> Kernel:
-    """Read the kernel that `shell` (an IPython `InteractiveShell`) runs.
+def read_kernel(shell: Any, *, document: Path | None = None, runs: Mapping[int, CellRun] | None = None) -> Kernel:
+    """Read the kernel that `shell` (an IPython `InteractiveShell`) runs; `runs` tells more by execution count.
 
     The cell that is executing now (the one with `%deploy` in it) is part of the history.
     """
     history = shell.history_manager.input_hist_raw
-    identities = ids or {}
     cells: list[ExecutedCell] = []
     for count in range(1, len(history)):
         raw = history[count]
         if raw.strip():
             cells += read_run_files(raw, count, shell.input_transformer_manager.transform_cell)
             code, tree = clean_source(raw, shell.input_transformer_manager.transform_cell)
-            cells.append(ExecutedCell(count, raw, code, tree, identities.get(count)))
+            run = (runs or {}).get(count, CellRun())
+            cells.append(ExecutedCell(count, raw, code, tree, run.id, run.begun))
     filenames = shell.compile._filename_map  # noqa: SLF001 - IPython's only record of which cell a file name means
     return Kernel(
         names=shell.user_ns,

@@ -36,6 +36,8 @@ def find_stale(
 ) -> list[Finding]:
     """Compare the cells that the slice comes from with the document.
 
+    A file that was saved before a cell ran cannot tell what has become of that cell: it is then taken as it ran.
+
     Parameters
     ----------
     kernel, notebook
@@ -50,7 +52,7 @@ def find_stale(
     findings = []
     for executed in kernel.cells:
         names = sorted(used.get(executed.label, ()))
-        if names and executed.file is None and executed.count not in matched:
+        if names and executed.file is None and executed.count not in matched and not _ran_since(executed, notebook):
             text = _describe_change(executed, names, notebook, matched)
             findings.append(Finding(text, executed.label, "stale-cell"))
     for name in sorted({name for names in used.values() for name in names}):
@@ -58,6 +60,10 @@ def find_stale(
         if finding is not None:
             findings.append(finding)
     return findings
+
+
+def _ran_since(executed: ExecutedCell, notebook: Notebook) -> bool:
+    return executed.begun is not None and executed.begun > notebook.saved
 
 
 def _describe_change(executed: ExecutedCell, names: list[str], notebook: Notebook, matched: Mapping[int, Cell]) -> str:
