@@ -432,10 +432,11 @@ class Walk:
             self.contents.findings.append(Finding(text, where or None, "made-anew"))
             return
         if binding is None or statement is None:
+            user = reason.split(" → ")[-2:][0]
             raise CaptureError(
                 f"{name} cannot go into the service: {error.message}",
                 where=error.where or where or None,
-                advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {reason} work without it",
+                advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {user} work without it",
             ) from error
         self._repeat(name, statement, binding, reason)
         if not isinstance(value, type) and type(value) is not object:

@@ -36,6 +36,16 @@ export interface IRollout {
   share: number;
   version: string;
   figures: { live: IVersionFigures; other: IVersionFigures; compared: number; disagreement: number };
+  rules: { promote_after: number | null };
+  /** What is missing until it takes over by itself. */
+  waits_for: string[];
+}
+
+/** Something that happened to an endpoint. */
+export interface IEvent {
+  time: number;
+  kind: string;
+  text: string;
 }
 
 export interface IStatus {
@@ -47,6 +57,11 @@ export interface IStatus {
   workers: number;
   wanted_workers: number;
   rollout: IRollout | null;
+}
+
+/** Tell whether a call is answered: what is asleep is woken by it. */
+export function answersCalls(state: IStatus['state']): boolean {
+  return state === 'live' || state === 'asleep';
 }
 
 export interface IListed extends IStatus {
@@ -91,7 +106,8 @@ export interface IEndpoint {
   name: string;
   time: number;
   guarded: boolean;
-  status: IStatus & { versions: IVersion[]; events: { time: number; kind: string; text: string }[] };
+  /** The events come in the order in which they happened, the last ones only. */
+  status: IStatus & { versions: IVersion[]; events: IEvent[] };
   samples: ISample[];
   /** Samples up to this time stay as they are; later ones are told anew. */
   settled: number;

@@ -56,14 +56,33 @@ export function formatMoment(seconds: number, now: number = Date.now() / 1000): 
 
 /** Words that a message may begin with; anything else may be a name, which is written as it is. */
 const BEGINNINGS =
-  /^(a|an|add|after|all|an|call|capture|choose|code|define|delete|deploy|did|do|edit|export|find|for|free|from|give|golden|if|import|in|install|interrupted|is|it|its|leave|local|look|make|mend|move|name|no|none|nothing|of|one|only|open|pass|press|put|random|reinstall|remove|restart|roll|run|save|set|start|stop|tag|take|the|then|there|these|this|to|try|two|update|upgrade|use|wait|wanted|what|which|with|worker|write|you|your)\b/;
+  /^(a|an|another|building|cannot|executed|finding|interrupted|it|its|local|name|no|none|not|nothing|one|only|port|say|serving|the|there|this|two|version|wanted|what|worker)(?=[ ,;])/;
+
+/** What an advice may begin with that is no word of a sentence: a command, an option, a file. */
+const COMMANDS = /^((docker|jupyter|nbdeploy|papermill|pip|python)\b|\w+[.([=_])/;
 
 /** Make a sentence of a message: a capital to begin with, unless it begins with a name, and a full stop. */
 export function sentence(text: string): string {
-  const begun = BEGINNINGS.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return finish(BEGINNINGS.test(text) ? capitalise(text) : text);
+}
+
+/** Make a sentence of an advice, which begins with a verb or with a command. */
+export function advise(text: string): string {
+  return finish(COMMANDS.test(text) ? text : capitalise(text));
+}
+
+function capitalise(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function finish(begun: string): string {
   const last = begun.trimEnd().split('\n').length > 1 ? '' : begun.trimEnd().slice(-1);
   return last === '' || /[.!?:;…]/.test(last) ? begun : `${begun.trimEnd()}.`;
 }
+
+/** What a message gives to an option as an example. */
+const VALUE = / (?:'([^']*)'|(N|auto|\d+|[a-z\d]+(?:-[a-z\d]+)+)(?![\w-]))/;
+const OPTION = new RegExp(`--(\\w+)\\b(?!-)(?:${VALUE.source})?`, 'g');
 
 /** Put the panel's fields in place of the options of `%deploy` that a message names. */
 export function nameFields(text: string, trans: TranslationBundle): string {
@@ -76,7 +95,12 @@ export function nameFields(text: string, trans: TranslationBundle): string {
     strict: trans.__('Treat warnings as errors'),
     unproven: trans.__('Deploy without a golden call')
   };
-  return text.replace(/--(\w+)\b(?!-)/g, (flag, name: string, at: number) =>
-    name in fields && !/(%deploy|nbdeploy)[^:;]*$/.test(text.slice(0, at)) ? `“${fields[name]}”` : flag
-  );
+  const named = text.replace(OPTION, (flag, name: string, quoted: string | undefined, plain: string | undefined, at: number) => {
+    if (!(name in fields) || /(%deploy|nbdeploy)[^:;]*$/.test(text.slice(0, at))) {
+      return flag;
+    }
+    const value = quoted ?? plain;
+    return value === undefined ? `“${fields[name]}”` : trans.__('%1 as “%2”', value, fields[name]);
+  });
+  return named.replace('(%deploy predict)', trans.__('in “Serve”'));
 }

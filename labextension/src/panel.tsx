@@ -66,7 +66,7 @@ export class DeployPanel extends ReactWidget {
           {this._tab === 'endpoints' || this.notebook === null ? (
             <Endpoints model={this.endpoints} />
           ) : (
-            <NotebookView model={this.notebook} targets={this.endpoints.targets} onOpen={name => this._show(name)} />
+            <NotebookView model={this.notebook} endpoints={this.endpoints} onOpen={name => this._show(name)} />
           )}
         </div>
       </Translation.Provider>

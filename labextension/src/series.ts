@@ -21,12 +21,9 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-/** Give the smallest of 1, 2, 5, 10, 20, ... that is not below the largest value. */
-export function roundTop(values: (number | null)[]): number {
-  const largest = Math.max(0, ...values.map(value => value ?? 0));
-  if (largest === 0) {
-    return 1;
-  }
+/** Give the smallest of 1, 2, 5, 10, 20, ... that is not below the largest value, nor below what is to be shown at least. */
+export function roundTop(values: (number | null)[], least = 1): number {
+  const largest = Math.max(least, ...values.map(value => value ?? 0));
   const power = 10 ** Math.floor(Math.log10(largest));
   return [1, 2, 5, 10].map(factor => factor * power).find(edge => edge >= largest * 0.999) ?? 10 * power;
 }

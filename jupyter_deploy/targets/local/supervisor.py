@@ -177,7 +177,7 @@ class Supervisor:
         for record in list_deployments(self._registry):
             if port is not None and record.port == port and record.name != name:
                 raise TargetError(f"port {port} belongs to the deployment {record.name!r}",
-                                  advice=f"choose another --port, or delete that one: nbdeploy delete {record.name}")
+                                  advice=f"choose another --port, or delete that one: nbdeploy rm {record.name}")
 
     def _check_key(self, name: str, host: str | None, digest: str | None) -> None:
         known = find_deployment(self._registry, name)
@@ -190,7 +190,7 @@ class Supervisor:
                               advice="give one with --api-key, or listen on --host 127.0.0.1")
         if digest is None and known and known.api_key_digest:
             raise TargetError(f"the callers of {name!r} send an API key, and this deploy would do away with it",
-                              advice=f"give one with --api-key; to have none, first: nbdeploy delete {name}")
+                              advice=f"give one with --api-key; to have none, first: nbdeploy rm {name}")
 
     def _taken_ports(self, name: str) -> set[int]:
         recorded = {record.port for record in list_deployments(self._registry) if record.name != name}

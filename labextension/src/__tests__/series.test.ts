@@ -1,14 +1,15 @@
-import { formatBytes, formatRate, formatSeconds, formatShare, nameFields, sentence } from '../format';
+import { advise, formatBytes, formatRate, formatSeconds, formatShare, nameFields, sentence } from '../format';
 import { findStart, linePath, roundTop, spread } from '../series';
 
-const trans = { __: (text: string) => text } as never;
+const trans = { __: (text: string, ...given: string[]) => text.replace(/%(\d)/g, (_, place) => given[place - 1]) } as never;
 
 test('a line has a gap where there is nothing', () => {
   expect(linePath([0, 1, null, 2], 30, 10, 2)).toBe('M0,10L10,5M30,0');
 });
 
 test('the top is a round figure', () => {
-  expect([[0], [0.7], [1.2], [23], [100]].map(roundTop)).toEqual([1, 1, 2, 50, 100]);
+  expect([[0], [0.7], [1.2], [23], [100]].map(values => roundTop(values))).toEqual([1, 1, 2, 50, 100]);
+  expect([roundTop([0.0007], 0.001), roundTop([0.02], 0.1), roundTop([null], 1e7)]).toEqual([0.001, 0.1, 1e7]);
 });
 
 test('a long sample fills all the slots that it covers', () => {
@@ -39,11 +40,28 @@ test('a message becomes a sentence, and a name stays as it is written', () => {
   expect(sentence('predict has no golden call')).toBe('predict has no golden call.');
   expect(sentence('Stopped.')).toBe('Stopped.');
   expect(sentence('the log:\nlast line')).toBe('The log:\nlast line');
+  expect(sentence('deploy:entri is not a role')).toBe('deploy:entri is not a role.');
+  expect(sentence('cannot listen on 127.0.0.1')).toBe('Cannot listen on 127.0.0.1.');
+  expect(sentence('no: is what a function may be called')).toBe('no: is what a function may be called.');
+});
+
+test('advice begins with a capital, unless it is a command', () => {
+  expect(advise('keep it in an environment variable')).toBe('Keep it in an environment variable.');
+  expect(advise('nbdeploy show houses lists its versions')).toBe('nbdeploy show houses lists its versions.');
+  expect(advise('os.environ has it')).toBe('os.environ has it.');
 });
 
 test('advice names the fields of the panel, and lines to be run stay as they are', () => {
   expect(nameFields('choose another --port, or delete that one: nbdeploy rm houses', trans)).toBe(
     'choose another “Port”, or delete that one: nbdeploy rm houses'
+  );
+  expect(nameFields("call it, or add --example 'f(x=…)'; --unproven deploys without proof", trans)).toBe(
+    'call it, or add f(x=…) as “Golden call”; “Deploy without a golden call” deploys without proof'
+  );
+  expect(nameFields('for instance --name bad-name', trans)).toBe('for instance bad-name as “Name”');
+  expect(nameFields('so --port must stay', trans)).toBe('so “Port” must stay');
+  expect(nameFields('name a function or a model (%deploy predict), or tag the cell', trans)).toBe(
+    'name a function or a model in “Serve”, or tag the cell'
   );
   expect(nameFields('give one with --api-key', trans)).toBe('give one with --api-key');
   expect(nameFields('run %deploy --name houses there', trans)).toBe('run %deploy --name houses there');

@@ -44,16 +44,18 @@ interface IChartProps {
   time: number;
   window: IWindow;
   lines: ILine[];
+  /** What the scale shows at least: what is below is noise. */
+  least?: number;
   format: (value: number) => string;
 }
 
-function Chart({ title, now, note, samples, time, window, lines, format }: IChartProps): JSX.Element {
+function Chart({ title, now, note, samples, time, window, lines, least, format }: IChartProps): JSX.Element {
   const trans = useTranslation();
   const [pointed, point] = React.useState<number | null>(null);
   const start = findStart(samples, time, window.seconds);
   const drawn = lines.map(line => ({ ...line, values: spread(samples, time, time - start, SLOTS, line.read, line.empty ?? null) }));
   const known = drawn.flatMap(line => line.values).some(value => value !== null);
-  const top = roundTop(drawn.flatMap(line => line.values));
+  const top = roundTop(drawn.flatMap(line => line.values), least);
   const shown = pointed === null ? [] : drawn.filter(line => line.values[pointed] !== null);
   const label = trans.__('%1, last %2: now %3, the chart’s top is %4', title, nameWindow(window, trans), now, format(top));
   const moment = (slot: number) => {
@@ -79,6 +81,9 @@ function Chart({ title, now, note, samples, time, window, lines, format }: IChar
         )}
       </figcaption>
       <div className="jp-Deploy-plot">
+        <span className="jp-Deploy-top" aria-hidden="true">
+          {known && format(top)}
+        </span>
         <svg
           viewBox={`0 -2 ${WIDTH} ${HEIGHT + 4}`}
           preserveAspectRatio="none"
@@ -98,18 +103,11 @@ function Chart({ title, now, note, samples, time, window, lines, format }: IChar
             <path className="jp-Deploy-mark" d={`M${((pointed / (SLOTS - 1)) * WIDTH).toFixed(1)},0V${HEIGHT}`} />
           )}
         </svg>
-        {known && (
-          <span className="jp-Deploy-top" aria-hidden="true">
-            {format(top)}
-          </span>
-        )}
       </div>
-      {(note || lines.length > 1) && (
-        <div className="jp-Deploy-legend">
-          {note && <span>{note}</span>}
-          {lines.length > 1 && lines.map(line => <span key={line.name} className={`jp-mod-${line.tone}`}>{line.name}</span>)}
-        </div>
-      )}
+      <div className="jp-Deploy-legend">
+        {note && <span>{note}</span>}
+        {lines.length > 1 && lines.map(line => <span key={line.name} className={`jp-mod-${line.tone}`}>{line.name}</span>)}
+      </div>
     </figure>
   );
 }
@@ -147,6 +145,7 @@ export function Charts({ samples, status, time, window }: IChartsProps): JSX.Ele
           {...common}
           title={trans.__('Latency p95')}
           now={formatSeconds(latest?.p95)}
+          least={0.001}
           format={formatSeconds}
           lines={[
             { name: 'p50', tone: 'second', read: sample => sample.p50 },
@@ -175,6 +174,7 @@ export function Charts({ samples, status, time, window }: IChartsProps): JSX.Ele
           title={trans.__('Processor')}
           now={fresh ? formatShare(fresh.cpu) : live ? trans.__('idle') : '–'}
           note={trans._n('%2 of %1 worker', '%2 of %1 workers', status.wanted_workers, status.workers)}
+          least={0.1}
           format={formatShare}
           lines={[{ name: trans.__('processor'), tone: 'main', read: sample => sample.cpu }]}
         />
@@ -183,6 +183,7 @@ export function Charts({ samples, status, time, window }: IChartsProps): JSX.Ele
           title={trans.__('Memory')}
           now={last && live ? formatBytes(last.memory) : '–'}
           note={trans.__('all workers')}
+          least={1e7}
           format={formatBytes}
           lines={[{ name: trans.__('memory'), tone: 'main', read: sample => sample.memory }]}
         />

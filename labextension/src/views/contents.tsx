@@ -135,7 +135,7 @@ export function Differences({ rows }: { rows: IDifference[] }): JSX.Element {
       <ul className="jp-Deploy-rows">
         {rows.map((one, index) => (
           <li key={index}>
-            <span className="jp-Deploy-row">
+            <span className="jp-Deploy-row jp-mod-wrapped">
               <code>{one.path}</code>
               <span className="jp-Deploy-quiet">
                 {one.entry} ({one.source})

@@ -2,9 +2,9 @@
 
 import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
-import type { ApiError, IEndpoint, IEntry } from '../api';
+import { answersCalls, type ApiError, type IEndpoint, type IEntry, type IEvent } from '../api';
 import { WINDOWS, nameWindow, type EndpointsModel } from '../endpoints';
-import { formatCount } from '../format';
+import { formatCount, formatMoment } from '../format';
 import { Charts } from './charts';
 import { State } from './endpoints';
 import { Log } from './log';
@@ -55,7 +55,7 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
       </div>
       {status.rollout && <Rollout model={model} shown={shown} rollout={status.rollout} />}
       <Charts samples={shown.samples} status={status} time={shown.time} window={model.window} />
-      <Section title={trans.__('Try it')} open={status.state === 'live'}>
+      <Section title={trans.__('Try it')} open={answersCalls(status.state)}>
         {fault ? (
           <Problem message={trans.__('What can be called cannot be read: %1', fault.message)} advice={fault.advice}>
             <Button onClick={again}>{trans.__('Try again')}</Button>
@@ -63,7 +63,7 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
         ) : entries === null ? (
           <p className="jp-Deploy-quiet">{trans.__('Looking…')}</p>
         ) : (
-          <TryIt api={model.api} name={shown.name} entries={entries} guarded={shown.guarded} live={status.state === 'live'} />
+          <TryIt api={model.api} name={shown.name} entries={entries} guarded={shown.guarded} state={status.state} />
         )}
       </Section>
       <Section title={trans.__('Versions')} count={status.versions.length} open>
@@ -71,6 +71,7 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
       </Section>
       <Failures shown={shown} />
       {entries && <GoldenCalls entries={entries} />}
+      <Events events={status.events} />
       <Section title={trans.__('Log')}>
         <Log model={model} name={shown.name} time={shown.time} />
       </Section>
@@ -78,18 +79,34 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
   );
 }
 
-/** Why it has failed, and how what was last done to it ended; the same words only once. */
+/** How the supervisor tells that a person took a version away: who did it need not be told. */
+const BY_HAND = 'is taken away: by hand';
+
+/** Why it has failed, what the supervisor did by itself, and how what was last done to it ended; the same words only once. */
 function Reason({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
   const trans = useTranslation();
   const { outcome } = model;
+  const { versions, events } = shown.status;
   const [reason, next] = (shown.status.reason ?? '').split('\n  → ');
+  const last = events[events.length - 1];
   return (
     <>
       {outcome?.name === shown.name && outcome.message !== model.trouble?.message && (
         <Problem good={!outcome.failed} message={outcome.message} advice={outcome.advice} />
       )}
       {reason && !(outcome?.failed && outcome.message.includes(reason)) && (
-        <Problem message={reason} advice={next ?? trans.__('The log below says more. Roll back to a version that worked, or deploy again.')} />
+        <Problem
+          message={reason}
+          advice={
+            next ??
+            (versions.length > 1
+              ? trans.__('The log below says more. Roll back to a version that worked, or deploy again.')
+              : trans.__('The log below says more. Mend what it lacks and press Start, or deploy again.'))
+          }
+        />
+      )}
+      {last?.kind === 'aborted' && !last.text.includes(BY_HAND) && (
+        <Problem mild message={trans.__('%1: %2', formatMoment(last.time), last.text)} />
       )}
     </>
   );
@@ -148,7 +165,7 @@ function Actions({ model, shown, entries }: { model: EndpointsModel; shown: IEnd
       {golden && (
         <CopyButton text={curlLine(status.url, golden)} label={trans.__('Copy curl')} title={trans.__('A shell line that makes a golden call')} />
       )}
-      {status.state === 'live' && (
+      {answersCalls(status.state) && (
         <a className="jp-Deploy-button" href={model.api.docs(name)} target="_blank" rel="noopener">
           {trans.__('Docs')}
         </a>
@@ -210,6 +227,25 @@ function Failures({ shown }: { shown: IEndpoint }): JSX.Element | null {
             <Clamp className="jp-Deploy-reason" text={one.message} />
             <span className="jp-Deploy-quiet">
               {one.entry} · {one.cell ?? one.where} · {trans._n('once', '%1 times', one.count, formatCount(one.count))}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+/** What happened to it, the latest first. */
+function Events({ events }: { events: IEvent[] }): JSX.Element {
+  const trans = useTranslation();
+  return (
+    <Section title={trans.__('Events')} count={events.length}>
+      <ul className="jp-Deploy-rows">
+        {[...events].reverse().map(one => (
+          <li key={`${one.time}${one.kind}`}>
+            <span>{one.text}</span>
+            <span className="jp-Deploy-quiet">
+              {formatMoment(one.time)} · {one.kind}
             </span>
           </li>
         ))}

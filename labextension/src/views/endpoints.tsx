@@ -1,9 +1,10 @@
 /** The endpoints of this machine, one under the other. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { ApiError, IListed } from '../api';
+import type { ApiError, IListed, IRollout } from '../api';
 import type { EndpointsModel } from '../endpoints';
-import { formatCount, formatRate, formatSeconds, formatTime, sentence } from '../format';
+import { formatCount, formatRate, formatSeconds, formatShare, formatTime, sentence } from '../format';
 import { VERSION } from '../version';
 import { Details } from './details';
 import { Spark } from './charts';
@@ -93,7 +94,9 @@ function Item({ endpoint, doubtful, onOpen }: { endpoint: IListed; doubtful: boo
     <li>
       <button type="button" className="jp-Deploy-item" onClick={onOpen}>
         <span className="jp-Deploy-row">
-          <span className="jp-Deploy-name">{endpoint.name}</span>
+          <span className="jp-Deploy-name" title={endpoint.name}>
+            {endpoint.name}
+          </span>
           <State state={endpoint.state} doubtful={doubtful} />
         </span>
         <span className="jp-Deploy-row">
@@ -106,11 +109,16 @@ function Item({ endpoint, doubtful, onOpen }: { endpoint: IListed; doubtful: boo
         </span>
         <span className="jp-Deploy-quiet">
           {trans.__('version')} <code>{endpoint.version}</code>
+          {endpoint.rollout && ` · ${nameRollout(endpoint.rollout, trans)}`}
         </span>
       </button>
       {endpoint.reason && <Clamp className="jp-Deploy-reason" text={sentence(endpoint.reason.split('\n')[0])} />}
     </li>
   );
+}
+
+function nameRollout({ mode, share }: IRollout, trans: TranslationBundle): string {
+  return mode === 'canary' ? trans.__('canary %1', formatShare(share)) : trans.__('shadow');
 }
 
 function Figure({ value, unit, bad }: { value: string; unit: string; bad?: boolean }): JSX.Element {

@@ -2,7 +2,8 @@
 
 import type { Cell } from '@jupyterlab/cells';
 import * as React from 'react';
-import { NotebookModel, type IKnown } from '../notebook';
+import type { EndpointsModel } from '../endpoints';
+import type { IKnown, NotebookModel } from '../notebook';
 import { ROLES, isRole } from '../roles';
 import { Contents } from './contents';
 import { KernelProblem, Progress } from './progress';
@@ -10,12 +11,12 @@ import { Button, Problem, Section, useChanges, useTranslation } from './shared';
 
 interface INotebookProps {
   model: NotebookModel;
-  targets: string[];
+  endpoints: EndpointsModel;
   /** Show an endpoint. */
   onOpen: (name: string) => void;
 }
 
-export function NotebookView({ model, targets, onOpen }: INotebookProps): JSX.Element {
+export function NotebookView({ model, endpoints, onOpen }: INotebookProps): JSX.Element {
   const trans = useTranslation();
   useChanges(model);
   const panel = model.panel;
@@ -31,7 +32,7 @@ export function NotebookView({ model, targets, onOpen }: INotebookProps): JSX.El
   return (
     <div className="jp-Deploy-page">
       <h2 className="jp-Deploy-title">{panel.context.localPath.split('/').pop()}</h2>
-      <DeployForm model={model} known={known} targets={targets} />
+      <DeployForm model={model} known={known} endpoints={endpoints} />
       {known.problem && <KernelProblem known={known} model={model} onCell={label => revealLabel(model, label)} />}
       <Progress known={known} onOpen={onOpen} />
       <Capture model={model} known={known} />
@@ -40,7 +41,13 @@ export function NotebookView({ model, targets, onOpen }: INotebookProps): JSX.El
   );
 }
 
-function DeployForm({ model, known, targets }: { model: NotebookModel; known: IKnown; targets: string[] }): JSX.Element {
+interface IDeployFormProps {
+  model: NotebookModel;
+  known: IKnown;
+  endpoints: EndpointsModel;
+}
+
+function DeployForm({ model, known, endpoints }: IDeployFormProps): JSX.Element {
   const trans = useTranslation();
   const { options } = known;
   const set = (change: Partial<typeof options>) => model.setOptions({ ...options, ...change });
@@ -68,14 +75,7 @@ function DeployForm({ model, known, targets }: { model: NotebookModel; known: IK
       {text('entries', trans.__('Serve'), tagged ? trans.__('cells tagged entry') : trans.__('function or model'))}
       {text('name', trans.__('Name'), known.contents?.name ?? trans.__('the notebook’s'))}
       <Section title={trans.__('Options')}>
-        <label className="jp-Deploy-field">
-          <span>{trans.__('Target')}</span>
-          <select value={options.target} onChange={event => set({ target: event.target.value })}>
-            {targets.map(one => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
+        <Target endpoints={endpoints} value={options.target} onChange={target => set({ target })} />
         {text('workers', trans.__('Workers'), '1')}
         {text('port', trans.__('Port'), trans.__('a free one, remembered'))}
         {text('example', trans.__('Golden call'), 'predict(df.head(3))')}
@@ -99,6 +99,28 @@ function DeployForm({ model, known, targets }: { model: NotebookModel; known: IK
         </p>
       )}
     </form>
+  );
+}
+
+interface ITargetProps {
+  endpoints: EndpointsModel;
+  value: string;
+  onChange: (target: string) => void;
+}
+
+/** Where to deploy; the server tells what there is. */
+function Target({ endpoints, value, onChange }: ITargetProps): JSX.Element {
+  const trans = useTranslation();
+  useChanges(endpoints);
+  return (
+    <label className="jp-Deploy-field">
+      <span>{trans.__('Target')}</span>
+      <select value={value} onChange={event => onChange(event.target.value)}>
+        {endpoints.targets.map(one => (
+          <option key={one}>{one}</option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -47,7 +47,7 @@ export function KernelProblem({ known, model, onCell }: IKernelProblemProps): JS
   const problem = known.problem!;
   const failed = findFailed(known);
   const neverRan = !model.cells().some(({ cell }) => typeof cell.model.sharedModel.toJSON().execution_count === 'number');
-  const failures = problem.failures ?? [];
+  const failures = countAlike(problem.failures ?? []);
   // What the service answers to a call that raised is a status, which its exception says better.
   const differences = (problem.differences ?? []).filter(one => !(failures.length && one.path === 'status'));
   const [message, ...rest] = problem.differences ? problem.message.split('\n') : [problem.message];
@@ -61,14 +61,17 @@ export function KernelProblem({ known, model, onCell }: IKernelProblemProps): JS
         <p key={cause} className="jp-Deploy-quiet">{cause}</p>
       ))}
       {failures.map((one, index) => (
-        <Failure key={index} failure={one} onCell={onCell} />
+        <Failure key={index} {...one} onCell={onCell} />
       ))}
       {differences.length > 0 && <Differences rows={differences} />}
       {problem.where && /^cell /.test(problem.where) && (
         <Button onClick={() => onCell(problem.where!)}>{trans.__('Show the cell')}</Button>
       )}
       {failed && known.busy === null && (
-        <p className="jp-Deploy-quiet">{trans.__('It fell short at “%1”. What was live before still is.', nameStage(failed, trans))}</p>
+        <p className="jp-Deploy-quiet">
+          {trans.__('It fell short at “%1”.', nameStage(failed, trans))}{' '}
+          {!advice?.includes('what was live before still is') && trans.__('What was live before still is.')}
+        </p>
       )}
       {problem.type === 'DeadKernel' && (
         <Button onClick={() => void model.panel?.sessionContext.restartKernel()}>{trans.__('Restart the kernel')}</Button>
@@ -77,15 +80,34 @@ export function KernelProblem({ known, model, onCell }: IKernelProblemProps): JS
   );
 }
 
-/** A call that raised in the service and not in the notebook. */
-function Failure({ failure, onCell }: { failure: ICallFailure; onCell: (label: string) => void }): JSX.Element {
+/** Put calls together that raised the same at the same place. */
+function countAlike(failures: ICallFailure[]): { failure: ICallFailure; count: number }[] {
+  const counted = new Map<string, { failure: ICallFailure; count: number }>();
+  for (const failure of failures) {
+    const key = JSON.stringify([failure.entry, failure.message, failure.cell ?? failure.where]);
+    counted.set(key, { failure, count: (counted.get(key)?.count ?? 0) + 1 });
+  }
+  return [...counted.values()];
+}
+
+interface IFailureProps {
+  failure: ICallFailure;
+  count: number;
+  onCell: (label: string) => void;
+}
+
+/** A call, or several, that raised in the service and not in the notebook. */
+function Failure({ failure, count, onCell }: IFailureProps): JSX.Element {
   const trans = useTranslation();
   const place = failure.cell ?? failure.where;
   return (
     <div className="jp-Deploy-raised">
       <Clamp className="jp-Deploy-reason" text={failure.message ?? trans.__('It raised an exception.')} />
       <span className="jp-Deploy-row">
-        <code>{failure.entry}</code>
+        <span>
+          <code>{failure.entry}</code>
+          {count > 1 && <span className="jp-Deploy-quiet"> · {trans.__('%1 times', count)}</span>}
+        </span>
         {failure.cell ? (
           <button type="button" className="jp-Deploy-link jp-mod-quiet" onClick={() => onCell(failure.cell!)}>
             {failure.cell}

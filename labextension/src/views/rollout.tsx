@@ -2,7 +2,7 @@
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
-import type { IEndpoint, IRollout, IVersionFigures } from '../api';
+import type { IEndpoint, IRollout } from '../api';
 import type { EndpointsModel } from '../endpoints';
 import { formatCount, formatSeconds, formatShare } from '../format';
 import { Button, useTranslation } from './shared';
@@ -10,7 +10,7 @@ import { Button, useTranslation } from './shared';
 export function Rollout({ model, shown, rollout }: { model: EndpointsModel; shown: IEndpoint; rollout: IRollout }): JSX.Element {
   const trans = useTranslation();
   const { figures, mode, version } = rollout;
-  const refused = figures.live.refused + figures.other.refused > 0;
+  const { live, other } = figures;
   const timed = mode === 'canary'; // what nobody waits for has no latency
   const end = async (action: 'promote' | 'abort', title: string, body: string, label: string, done: string) => {
     const answer = await showDialog({ title, body, buttons: [Dialog.cancelButton(), Dialog.okButton({ label })] });
@@ -44,26 +44,29 @@ export function Rollout({ model, shown, rollout }: { model: EndpointsModel; show
       <table>
         <thead>
           <tr>
-            <th scope="col">{trans.__('version')}</th>
-            <th scope="col">{trans.__('calls')}</th>
-            <th scope="col">{trans.__('errors')}</th>
-            {refused && (
-              <th scope="col" title={trans.__('The caller’s arguments were not accepted.')}>
-                {trans.__('refused')}
-              </th>
-            )}
-            {timed && <th scope="col">p95</th>}
+            <td />
+            <th scope="col">{trans.__('live')}</th>
+            <th scope="col">{timed ? trans.__('canary') : trans.__('shadow')}</th>
           </tr>
         </thead>
         <tbody>
-          <Row role={trans.__('live')} name={shown.status.version} figures={figures.live} refused={refused} timed={timed} />
-          <Row role={timed ? trans.__('canary') : trans.__('shadow')} name={version} figures={figures.other} refused={refused} timed={timed} />
+          <Row title={trans.__('version')} live={<code>{shown.status.version}</code>} other={<code>{version}</code>} />
+          <Row title={trans.__('calls')} live={formatCount(live.requests)} other={formatCount(other.requests)} />
+          <Row title={trans.__('errors')} live={formatCount(live.errors)} other={formatCount(other.errors)} />
+          {live.refused + other.refused > 0 && (
+            <Row title={trans.__('refused')} live={formatCount(live.refused)} other={formatCount(other.refused)} />
+          )}
+          {timed && <Row title="p95" live={formatSeconds(live.p95)} other={formatSeconds(other.p95)} />}
         </tbody>
       </table>
       {figures.compared > 0 && (
         <p className="jp-Deploy-quiet">
-          {trans.__('%1 of %2 answers are equal.', formatShare(1 - figures.disagreement), formatCount(figures.compared))}
+          {trans.__('%1 of %2 answers are equal.', formatShare(1 - figures.disagreement), formatCount(figures.compared))}{' '}
+          {figures.disagreement > 0 && trans.__('“nbdeploy show %1” shows where they differ.', shown.name)}
         </p>
+      )}
+      {rollout.rules.promote_after !== null && rollout.waits_for.length > 0 && (
+        <p className="jp-Deploy-quiet">{trans.__('It takes over by itself after %1.', rollout.waits_for.join(trans.__(' and ')))}</p>
       )}
       <div className="jp-Deploy-actions">
         <Button kind="accept" disabled={model.acting} onClick={() => void promote()}>
@@ -78,23 +81,17 @@ export function Rollout({ model, shown, rollout }: { model: EndpointsModel; show
 }
 
 interface IRowProps {
-  role: string;
-  name: string;
-  figures: IVersionFigures;
-  refused: boolean;
-  timed: boolean;
+  title: string;
+  live: React.ReactNode;
+  other: React.ReactNode;
 }
 
-function Row({ role, name, figures, refused, timed }: IRowProps): JSX.Element {
+function Row({ title, live, other }: IRowProps): JSX.Element {
   return (
     <tr>
-      <th scope="row">
-        {role} <code>{name}</code>
-      </th>
-      <td>{formatCount(figures.requests)}</td>
-      <td>{formatCount(figures.errors)}</td>
-      {refused && <td>{formatCount(figures.refused)}</td>}
-      {timed && <td>{formatSeconds(figures.p95)}</td>}
+      <th scope="row">{title}</th>
+      <td>{live}</td>
+      <td>{other}</td>
     </tr>
   );
 }

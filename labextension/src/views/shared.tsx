@@ -3,7 +3,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { sentence } from '../format';
+import { advise, sentence } from '../format';
 
 export const Translation = React.createContext<TranslationBundle>(nullTranslator.load('nbdeploy'));
 
@@ -37,7 +37,7 @@ export function Problem({ message, advice, mild, good, children }: IProblemProps
   return (
     <div className={`jp-Deploy-problem${kind}`} role={mild || good ? 'status' : 'alert'}>
       <p>{sentence(message)}</p>
-      {next && <p className="jp-Deploy-advice">{sentence(next)}</p>}
+      {next && <p className="jp-Deploy-advice">{advise(next)}</p>}
       {more.length > 0 && (
         <pre className="jp-Deploy-answer" tabIndex={0}>
           {more.map(line => line.trim()).join('\n')}

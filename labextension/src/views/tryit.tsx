@@ -1,7 +1,7 @@
 /** A form that calls an entry, filled with a golden call. */
 
 import * as React from 'react';
-import type { Api, ApiError, IAnswer, IEntry, IGolden } from '../api';
+import { answersCalls, type Api, type ApiError, type IAnswer, type IEntry, type IGolden, type IStatus } from '../api';
 import { listFields, readRequest, writeValue, type IField } from '../form';
 import { formatSeconds } from '../format';
 import { Problem, useTranslation } from './shared';
@@ -11,10 +11,10 @@ interface ITryItProps {
   name: string;
   entries: IEntry[];
   guarded: boolean;
-  live: boolean;
+  state: IStatus['state'];
 }
 
-export function TryIt({ api, name, entries, guarded, live }: ITryItProps): JSX.Element {
+export function TryIt({ api, name, entries, guarded, state }: ITryItProps): JSX.Element {
   const trans = useTranslation();
   const [chosen, choose] = React.useState(entries[0]?.name ?? '');
   const [key, setKey] = React.useState('');
@@ -40,7 +40,8 @@ export function TryIt({ api, name, entries, guarded, live }: ITryItProps): JSX.E
           <input type="password" autoComplete="off" value={key} onChange={event => setKey(event.target.value)} />
         </label>
       )}
-      <Form key={entry.name} {...{ api, name, entry, live }} apiKey={key} />
+      {state === 'asleep' && <p className="jp-Deploy-quiet">{trans.__('It is asleep; a call wakes it and takes a moment longer.')}</p>}
+      <Form key={entry.name} {...{ api, name, entry }} answers={answersCalls(state)} apiKey={key} />
     </>
   );
 }
@@ -50,14 +51,14 @@ interface IFormProps {
   name: string;
   entry: IEntry;
   apiKey: string;
-  live: boolean;
+  answers: boolean;
 }
 
 function fill(fields: IField[], golden: IGolden | undefined): Record<string, string> {
   return Object.fromEntries(fields.map(field => [field.name, writeValue(field, golden?.request[field.name])]));
 }
 
-function Form({ api, name, entry, apiKey, live }: IFormProps): JSX.Element {
+function Form({ api, name, entry, apiKey, answers }: IFormProps): JSX.Element {
   const trans = useTranslation();
   const fields = React.useMemo(() => listFields(entry.schema), [entry]);
   const [golden, setGolden] = React.useState(0);
@@ -109,7 +110,7 @@ function Form({ api, name, entry, apiKey, live }: IFormProps): JSX.Element {
         <Field key={field.name} field={field} text={texts[field.name] ?? ''} onChange={text => change(field.name, text)} />
       ))}
       <div className="jp-Deploy-row">
-        <button type="submit" className="jp-Deploy-button jp-mod-accept" disabled={busy || !live}>
+        <button type="submit" className="jp-Deploy-button jp-mod-accept" disabled={busy || !answers}>
           {busy ? trans.__('Calling…') : trans.__('Call %1', entry.name)}
         </button>
         {answer && <Outcome answer={answer} golden={entry.golden[golden]} texts={texts} fields={fields} />}

@@ -26,7 +26,7 @@ export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndp
     <ul className="jp-Deploy-rows">
       {versions.map(one => (
         <li key={one.version}>
-          <span className="jp-Deploy-row">
+          <span className="jp-Deploy-row jp-mod-wrapped">
             <span>
               <strong>{one.number}</strong> <code>{one.version}</code>
             </span>
