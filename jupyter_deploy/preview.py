@@ -19,7 +19,7 @@ from IPython.display import display
 from jupyter_deploy import __version__
 from jupyter_deploy.capture.capture import Capture, capture
 from jupyter_deploy.capture.kernel import Kernel
-from jupyter_deploy.capture.stale import match_cells
+from jupyter_deploy.capture.stale import find_edited, match_cells
 from jupyter_deploy.compile import compile_models
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
 from jupyter_deploy.magics import DRY_RUN, DeployMagics, is_dry_run
@@ -121,16 +121,19 @@ def _sections_of(captured: Capture) -> Iterator[dict[str, Any]]:
 
 def _cells_of(captured: Capture, kernel: Kernel) -> Iterator[dict[str, Any]]:
     """Name the cells that the slice comes from, with their ids in the document and what is taken from each."""
-    matched = match_cells(kernel, read_notebook(kernel.document)) if kernel.document is not None else {}
+    notebook = read_notebook(kernel.document) if kernel.document is not None else None
+    matched = match_cells(kernel, notebook) if notebook is not None else {}
     names: dict[str, list[str]] = {}
     for piece in captured.code.pieces:
         if piece.cell is not None:
             names.setdefault(piece.cell, []).append(piece.name)
     for executed in kernel.cells:
         if executed.label in names:
-            cell = matched.get(executed.count)
+            stale = notebook is not None and executed.count not in matched
+            cell = matched.get(executed.count) or (
+                notebook and find_edited(executed, names[executed.label], notebook, matched))
             yield {"label": executed.label, "count": executed.count, "id": cell.id if cell else executed.id,
-                   "stale": kernel.document is not None and cell is None, "names": names[executed.label]}
+                   "stale": stale, "names": names[executed.label]}
 
 
 @contextmanager

@@ -42,6 +42,12 @@ def test_a_preview_tells_what_goes_to_production_and_from_which_cells(notebook: 
     assert not cell["stale"]
     assert notebook.value("sorted(name for name in globals() if 'preview' in name)") == []
 
+    notebook.cells[2].source += "  # squared"
+    notebook.save()
+    (shown,) = ask(notebook, "show_preview", "--", "square")
+    (cell,) = [cell for cell in shown["cells"] if "square" in cell["names"]]
+    assert (cell["id"], cell["stale"]) == (notebook.cells[2]["id"], True)  # no front end told the kernel the cells' ids
+
 
 def test_a_preview_of_nothing_says_what_to_do(notebook: LiveNotebook) -> None:
     notebook.save()

@@ -66,13 +66,20 @@ def _ran_since(executed: ExecutedCell, notebook: Notebook) -> bool:
     return executed.begun is not None and executed.begun > notebook.saved
 
 
-def _describe_change(executed: ExecutedCell, names: list[str], notebook: Notebook, matched: Mapping[int, Cell]) -> str:
-    what = ", ".join(names)
+def find_edited(
+    executed: ExecutedCell, names: list[str], notebook: Notebook, matched: Mapping[int, Cell]
+) -> Cell | None:
+    """Find the document's cell that was edited after it ran as `executed` and defined `names`; None if it is gone."""
     free = [cell for cell in notebook.cells if all(cell is not taken for taken in matched.values())]
     same_id = next((cell for cell in free if executed.id and cell.id == executed.id), None)
-    edited = same_id or next(
+    return same_id or next(
         (cell for cell in free if _names_any(cell.source, names) and _alike(cell.source, executed.raw)), None
     )
+
+
+def _describe_change(executed: ExecutedCell, names: list[str], notebook: Notebook, matched: Mapping[int, Cell]) -> str:
+    what = ", ".join(names)
+    edited = find_edited(executed, names, notebook, matched)
     if edited is not None:
         return (
             f"cell {edited.position} of the notebook was edited after it ran; the service gets {what} as it ran. "

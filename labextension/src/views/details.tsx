@@ -79,6 +79,8 @@ function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
   );
 }
 
+/** Events after which other versions answer. */
+const RELEASES = ['deployed', 'promoted', 'rolled-back', 'canary', 'shadow', 'aborted'];
 /** How the supervisor tells that a person took a version away: who did it need not be told. */
 const BY_HAND = 'is taken away: by hand';
 
@@ -88,7 +90,7 @@ function Reason({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
   const { outcome } = model;
   const { versions, events } = shown.status;
   const [reason, next] = (shown.status.reason ?? '').split('\n  → ');
-  const last = events[events.length - 1];
+  const last = events.filter(one => RELEASES.includes(one.kind)).pop();
   return (
     <>
       {outcome?.name === shown.name && outcome.message !== model.trouble?.message && (
