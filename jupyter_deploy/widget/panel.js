@@ -81,9 +81,20 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-/* Errors are written as the command writes them: the message, an arrow, what to do next. */
-const writeSentences = (text) => text.split(/\s*→\s*/)
-  .map((one) => one.replace(/^(a|it|no|the|this|wait|worker)\b/, (word) => word[0].toUpperCase() + word.slice(1))).join(". ");
+/* Errors are written as the command writes them: the message, which may begin with a name, and under it an arrow and what
+ * to do next, which may begin with a command. */
+const capitalise = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+const isWord = (text) => /^(a|it|its|no|the|this|version|worker) /.test(text);
+const isCommand = (text) => /^(docker|jupyter|nbdeploy|pip) /.test(text);
+const writeSentences = (text) => text.split(/\s*\n\s*→ /)
+  .map((one, index) => ((index ? !isCommand(one) : isWord(one)) ? capitalise(one) : one)).join(". ");
+
+/* What the supervisor took away by itself, if nothing else became of the versions since. */
+const RELEASES = ["deployed", "promoted", "rolled-back", "canary", "shadow", "aborted"];
+function findAbort({ events }) {
+  const last = (events ?? []).filter((one) => RELEASES.includes(one.kind)).at(-1);
+  return last?.kind === "aborted" && !last.text.includes("is taken away: by hand") ? last : null;
+}
 
 /* Touches the page only where something changes: a text that a person has selected stays selected. */
 function setText(node, text) {
@@ -496,6 +507,9 @@ class View {
       text = `No news since ${formatTime(time)}: the kernel is busy or gone. The endpoint goes on without it.`;
     } else if (this.picture.status.state === "failed") {
       [text, kind] = [writeSentences(this.picture.status.reason ?? "It has failed; the log tells why."), "error"];
+    } else if (findAbort(this.picture.status)) {
+      const abort = findAbort(this.picture.status);
+      [text, kind] = [`${formatMoment(abort.time)}: ${abort.text}.`, "warn"];
     }
     this.banner.hidden = text === null;
     this.banner.dataset.kind = kind;
@@ -541,7 +555,7 @@ class View {
       return make("li", one.live ? { class: "nbdeploy-live" } : {},
         make("span", { class: "nbdeploy-number" }, String(one.number)), make("code", {}, one.version),
         make("span", { class: "nbdeploy-quiet" }, `${formatMoment(one.deployed_at)} · ${proof}`),
-        one.live ? make("span", { class: "nbdeploy-badge" }, status.state === "failed" ? "failed" : `live · ${writePercent(share)}`) : status.state === "stopped" ? "" : back);
+        one.live ? make("span", { class: "nbdeploy-badge" }, ["failed", "asleep"].includes(status.state) ? status.state : `live · ${writePercent(share)}`) : status.state === "stopped" ? "" : back);
     }));
     if (focused) [...this.versions.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
     this.stop.hidden = status.state === "stopped";
@@ -581,7 +595,7 @@ class View {
     for (const [link, direct] of [[this.docs, status.docs], [this.url, status.url]]) {
       const href = this.passage ? `${this.passage}docs` : direct;
       link.removeAttribute("href");
-      if (/^https?:/.test(href) && status.state !== "stopped") link.href = href;
+      if (/^https?:/.test(href) && !["stopped", "failed"].includes(status.state)) link.href = href;
     }
   }
 

@@ -67,6 +67,7 @@ def clean_target(jupyter_folders: Path) -> Iterator[None]:
 
 
 def take_picture(page: Any, name: str) -> None:
+    assert page.evaluate("document.body.dataset.jpThemeLight") == str(name.endswith("-light")).lower()
     if PICTURES is not None:
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
         page.evaluate("document.querySelector('.jp-Deploy-content').scrollTo(0, 0)")
@@ -146,9 +147,13 @@ def call_in_waves(name: str, seconds: float) -> None:
         time.sleep(0.08 * (1.2 + math.sin(time.monotonic() / 3)))
 
 
+def choose_theme(application: Application, theme: str) -> None:
+    choose_settings(application.folder.parent, "themes", theme=f"JupyterLab {theme.title()}")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application, theme: str) -> None:
-    choose_settings(lab.folder.parent, "themes", theme=f"JupyterLab {theme.title()}")
+    choose_theme(lab, theme)
     name = f"flats-{theme}"
     begin(page, lab, f"{name}.ipynb")
     open_panel(page)
@@ -219,6 +224,7 @@ def test_tag_dry_run_deploy_watch_roll_back_and_stop(page: Any, lab: Application
 
 
 def test_a_difference_is_a_table(page: Any, lab: Application) -> None:
+    choose_theme(lab, "dark")
     begin(page, lab, "differs.ipynb", "import os\ndef who(x: int) -> int:\n    return os.getpid()\nwho(1)")
     open_panel(page)
     run_all(page, 1)
@@ -308,7 +314,7 @@ def test_another_version_of_the_server_is_told(page: Any, lab: Application) -> N
 
 def test_a_canary_is_watched_and_promoted(page: Any, lab: Application) -> None:
     live, tried = "%deploy price --name tried", "%deploy price --name tried --canary 20%"
-    choose_settings(lab.folder.parent, "themes", theme="JupyterLab Light")
+    choose_theme(lab, "light")
     begin(page, lab, "tried.ipynb", *CELLS, "%load_ext jupyter_deploy", live, ENTRY + " + 1", "price(2, 50)", tried)
     open_panel(page)
     run_all(page, 10)
@@ -326,6 +332,34 @@ def test_a_canary_is_watched_and_promoted(page: Any, lab: Application) -> None:
     page.get_by_text("of tried is live.").wait_for()
     page.get_by_text("A canary answers").wait_for(state="detached")
     assert find_target("local").status("tried")[0].versions[0].number == 2
+
+
+FAILING = "def half(x: int) -> int:\n    if x > 1:\n        raise RuntimeError('too large')\n    return x"
+
+
+def test_what_was_done_without_a_person_is_told(page: Any, lab: Application) -> None:
+    calls = "import contextlib\nfor x in range(30):\n    with contextlib.suppress(Exception):\n        endpoint.call(x)"
+    begin(page, lab, "alone.ipynb", "%load_ext jupyter_deploy", "def half(x: int) -> int:\n    return x\nhalf(1)",
+          "%deploy half --name asleep --min 0 --idle 1s", "endpoint = %deploy half --name alone",
+          FAILING + "\nhalf(1)", "endpoint = %deploy half --name alone --canary 50% --min-requests 5 --promote-after 1h", calls)
+    open_panel(page)
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("Target").locator("option", has_text="docker").wait_for(state="attached")
+    run_all(page, 7)
+    page.get_by_role("tab", name="Endpoints").click()
+    page.locator(".jp-Deploy-item").filter(has_text="alone").click()
+    page.get_by_role("status").filter(has_text=re.compile("version .* is taken away: .* are errors")).wait_for()
+    page.locator(".nbdeploy-banner").last.scroll_into_view_if_needed()
+    page.locator(".nbdeploy-banner").filter(has_text="is taken away").last.wait_for()
+    page.get_by_text("Events", exact=True).click()
+    page.get_by_text("is a canary (50% of the requests)").wait_for()
+    check_accessibility(page)
+
+    page.get_by_label("All endpoints").click()
+    page.locator(".jp-Deploy-item").filter(has_text="asleep").last.click()
+    page.locator(".jp-Deploy-head .jp-mod-asleep").wait_for()
+    press(page, "Call half")
+    page.get_by_text("as in the notebook").wait_for()
 
 
 def test_what_could_not_be_read_is_asked_for_again(page: Any, lab: Application) -> None:

@@ -1,15 +1,15 @@
 /** One endpoint: charts, a form to try it, versions, golden calls, failures, its log, and what can be done to it. */
 
-import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
-import { answersCalls, type ApiError, type IEndpoint, type IEntry, type IEvent } from '../api';
+import { answersCalls, type IEndpoint, type IEntry, type IEvent } from '../api';
 import { WINDOWS, nameWindow, type EndpointsModel } from '../endpoints';
 import { formatCount, formatMoment } from '../format';
+import { Actions } from './actions';
 import { Charts } from './charts';
 import { State } from './endpoints';
 import { Log } from './log';
 import { Rollout } from './rollout';
-import { Button, Clamp, Problem, Section, useTranslation } from './shared';
+import { Button, Clamp, Problem, Section, useAnswer, useTranslation } from './shared';
 import { TryIt } from './tryit';
 import { Versions } from './versions';
 
@@ -38,7 +38,8 @@ export function Details({ model, name }: IDetailsProps): JSX.Element {
 function Opened({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
   const trans = useTranslation();
   const { status } = shown;
-  const { entries, fault, again } = useEntries(model, shown);
+  const ask = () => model.api.entries(shown.name).then(told => told.entries);
+  const { answer: entries, fault, again } = useAnswer(ask, [model, shown.name, status.version], shown.time);
   return (
     <>
       <Reason model={model} shown={shown} />
@@ -112,107 +113,6 @@ function Reason({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): 
       )}
     </>
   );
-}
-
-/** The entries of the live version, asked for once for each version, and again for as long as they cannot be read. */
-function useEntries(model: EndpointsModel, shown: IEndpoint) {
-  const [entries, setEntries] = React.useState<IEntry[] | null>(null);
-  const [fault, setFault] = React.useState<ApiError | null>(null);
-  const [attempt, again] = React.useReducer((count: number) => count + 1, 0);
-  React.useEffect(() => {
-    let gone = false;
-    model.api.entries(shown.name).then(
-      told => {
-        if (!gone) {
-          setEntries(told.entries);
-          setFault(null);
-        }
-      },
-      error => !gone && setFault(error)
-    );
-    return () => {
-      gone = true;
-    };
-  }, [model, shown.name, shown.status.version, fault ? shown.time : null, attempt]);
-  return { entries, fault, again };
-}
-
-function Actions({ model, shown, entries }: { model: EndpointsModel; shown: IEndpoint; entries: IEntry[] | null }): JSX.Element {
-  const trans = useTranslation();
-  const { status, name } = shown;
-  const golden = entries?.find(entry => entry.golden.length > 0);
-  const stop = async () => {
-    const answer = await showDialog({
-      title: trans.__('Stop %1?', name),
-      body: trans.__('Callers will be refused. Calls under way are answered first, and Start brings it back.'),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Stop') })]
-    });
-    if (answer.button.accept) {
-      await model.act(name, 'stop', trans.__('%1 is stopped.', name));
-    }
-  };
-  const remove = async () => {
-    const answer = await showDialog({
-      title: trans.__('Delete %1?', name),
-      body: trans.__('Its versions, figures and logs are forgotten, and its port is free again. This cannot be undone; the notebook can be deployed anew.'),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
-    });
-    if (answer.button.accept) {
-      await model.act(name, 'delete', trans.__('%1 is deleted.', name));
-    }
-  };
-  return (
-    <div className="jp-Deploy-actions">
-      <CopyButton text={status.url} label={trans.__('Copy URL')} title={status.url} />
-      {golden && (
-        <CopyButton text={curlLine(status.url, golden)} label={trans.__('Copy curl')} title={trans.__('A shell line that makes a golden call')} />
-      )}
-      {answersCalls(status.state) && (
-        <a className="jp-Deploy-button" href={model.api.docs(name)} target="_blank" rel="noopener">
-          {trans.__('Docs')}
-        </a>
-      )}
-      {status.state === 'stopped' || status.state === 'failed' ? (
-        <>
-          <Button kind="accept" disabled={model.acting} onClick={() => void model.act(name, 'start', trans.__('%1 is live again.', name))}>
-            {model.acting ? trans.__('Starting…') : trans.__('Start')}
-          </Button>
-          <Button kind="warn" disabled={model.acting} onClick={() => void remove()}>
-            {trans.__('Delete…')}
-          </Button>
-        </>
-      ) : (
-        <Button kind="warn" disabled={model.acting} onClick={() => void stop()}>
-          {trans.__('Stop…')}
-        </Button>
-      )}
-    </div>
-  );
-}
-
-/** Milliseconds that a copy is told. */
-const COPIED_MS = 1500;
-
-function CopyButton({ text, label, title }: { text: string; label: string; title: string }): JSX.Element {
-  const trans = useTranslation();
-  const [copied, setCopied] = React.useState(false);
-  return (
-    <Button
-      title={title}
-      onClick={() => {
-        Clipboard.copyToSystem(text);
-        setCopied(true);
-        setTimeout(() => setCopied(false), COPIED_MS);
-      }}
-    >
-      <span aria-live="polite">{copied ? trans.__('Copied') : label}</span>
-    </Button>
-  );
-}
-
-function curlLine(url: string, entry: IEntry): string {
-  const body = JSON.stringify(entry.golden[0].request).replace(/'/g, `'\\''`);
-  return `curl ${url}/${entry.name} -H 'Content-Type: application/json' -d '${body}'`;
 }
 
 function Failures({ shown }: { shown: IEndpoint }): JSX.Element | null {

@@ -77,13 +77,11 @@ function List({ model }: { model: EndpointsModel }): JSX.Element {
     );
   }
   return (
-    <>
-      <ul className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
-        {model.endpoints.map(one => (
-          <Item key={one.name} endpoint={one} doubtful={model.trouble !== null} onOpen={() => model.open(one.name)} />
-        ))}
-      </ul>
-    </>
+    <ul className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
+      {model.endpoints.map(one => (
+        <Item key={one.name} endpoint={one} doubtful={model.trouble !== null} onOpen={() => model.open(one.name)} />
+      ))}
+    </ul>
   );
 }
 

@@ -1,34 +1,17 @@
 /** The end of an endpoint's log. */
 
 import * as React from 'react';
-import { ApiError, type ILogLine } from '../api';
+import type { ILogLine } from '../api';
 import type { EndpointsModel } from '../endpoints';
 import { formatTime } from '../format';
-import { Button, Problem, useTranslation } from './shared';
+import { Button, Problem, useAnswer, useTranslation } from './shared';
 
 const LINES = 200;
 
 export function Log({ model, name, time }: { model: EndpointsModel; name: string; time: number }): JSX.Element {
   const trans = useTranslation();
-  const [lines, setLines] = React.useState<ILogLine[] | null>(null);
-  const [fault, setFault] = React.useState<ApiError | null>(null);
-  const [attempt, again] = React.useReducer((count: number) => count + 1, 0);
+  const { answer: lines, fault, again } = useAnswer(() => model.api.logs(name, LINES), [model, name, time]);
   const end = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => {
-    let gone = false;
-    model.api.logs(name, LINES).then(
-      found => {
-        if (!gone) {
-          setLines(found);
-          setFault(null);
-        }
-      },
-      error => !gone && setFault(error)
-    );
-    return () => {
-      gone = true;
-    };
-  }, [model, name, time, attempt]);
   const count = lines?.length ?? 0;
   React.useEffect(() => {
     end.current?.scrollTo({ top: end.current.scrollHeight });

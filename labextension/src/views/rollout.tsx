@@ -1,39 +1,28 @@
 /** A version that is tried beside the live one: what both did, and what may become of it. */
 
-import { Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
 import type { IEndpoint, IRollout } from '../api';
 import type { EndpointsModel } from '../endpoints';
 import { formatCount, formatSeconds, formatShare } from '../format';
-import { Button, useTranslation } from './shared';
+import { Button, confirm, useTranslation } from './shared';
 
 export function Rollout({ model, shown, rollout }: { model: EndpointsModel; shown: IEndpoint; rollout: IRollout }): JSX.Element {
   const trans = useTranslation();
   const { figures, mode, version } = rollout;
   const { live, other } = figures;
   const timed = mode === 'canary'; // what nobody waits for has no latency
-  const end = async (action: 'promote' | 'abort', title: string, body: string, label: string, done: string) => {
-    const answer = await showDialog({ title, body, buttons: [Dialog.cancelButton(), Dialog.okButton({ label })] });
-    if (answer.button.accept) {
-      await model.act(shown.name, action, done);
+  const promote = async () => {
+    const body = trans.__('It takes all calls from then on. The present version finishes what it has accepted.');
+    if (await confirm(trans.__('Make version %1 live?', version), body, trans.__('Promote'))) {
+      await model.act(shown.name, 'promote', trans.__('Version %1 of %2 is live.', version, shown.name));
     }
   };
-  const promote = () =>
-    end(
-      'promote',
-      trans.__('Make version %1 live?', version),
-      trans.__('It takes all calls from then on. The present version finishes what it has accepted.'),
-      trans.__('Promote'),
-      trans.__('Version %1 of %2 is live.', version, shown.name)
-    );
-  const abort = () =>
-    end(
-      'abort',
-      trans.__('Take version %1 away?', version),
-      trans.__('The live version answers all calls again.'),
-      trans.__('Abort'),
-      trans.__('Version %1 of %2 is taken away.', version, shown.name)
-    );
+  const abort = async () => {
+    const body = trans.__('The live version answers all calls again.');
+    if (await confirm(trans.__('Take version %1 away?', version), body, trans.__('Abort'))) {
+      await model.act(shown.name, 'abort', trans.__('Version %1 of %2 is taken away.', version, shown.name));
+    }
+  };
   return (
     <div className="jp-Deploy-rollout" role="group" aria-label={trans.__('The version that is tried')}>
       <p>

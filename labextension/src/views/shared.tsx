@@ -1,8 +1,10 @@
-/** What all views use: translation, redrawing when a model changes, a problem as a sentence, long texts folded. */
+/** What all views use: translation, redrawing when a model changes, answers, questions, problems, long texts folded. */
 
-import type { ISignal } from '@lumino/signaling';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
+import type { ApiError } from '../api';
 import { advise, sentence } from '../format';
 
 export const Translation = React.createContext<TranslationBundle>(nullTranslator.load('nbdeploy'));
@@ -18,6 +20,48 @@ export function useChanges<T>(model: { changed: ISignal<T, void> }): void {
     model.changed.connect(draw);
     return () => void model.changed.disconnect(draw);
   }, [model]);
+}
+
+interface IAsked<T> {
+  /** The last answer. */
+  answer: T | null;
+  /** What went wrong the last time. */
+  fault: ApiError | null;
+  again: () => void;
+}
+
+/**
+ * Ask the server, and again whenever one of `reasons` changes.
+ *
+ * @param occasion - When this changes, it is asked again if the last time went wrong.
+ */
+export function useAnswer<T>(ask: () => Promise<T>, reasons: React.DependencyList, occasion?: unknown): IAsked<T> {
+  const [answer, setAnswer] = React.useState<T | null>(null);
+  const [fault, setFault] = React.useState<ApiError | null>(null);
+  const [attempt, again] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    let gone = false;
+    ask().then(
+      found => {
+        if (!gone) {
+          setAnswer(found);
+          setFault(null);
+        }
+      },
+      error => !gone && setFault(error)
+    );
+    return () => {
+      gone = true;
+    };
+  }, [...reasons, attempt, fault && occasion]);
+  return { answer, fault, again };
+}
+
+/** Ask a person, and tell whether it is to be done. */
+export async function confirm(title: string, body: string, label: string, { warn = false } = {}): Promise<boolean> {
+  const yes = warn ? Dialog.warnButton({ label }) : Dialog.okButton({ label });
+  const answer = await showDialog({ title, body, buttons: [Dialog.cancelButton(), yes] });
+  return answer.button.accept;
 }
 
 interface IProblemProps {

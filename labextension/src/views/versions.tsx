@@ -1,11 +1,10 @@
 /** The versions of an endpoint: which is live, how each was proven, and the way back. */
 
-import { Dialog, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
 import type { IEndpoint, IVersion } from '../api';
 import type { EndpointsModel } from '../endpoints';
 import { formatMoment, formatShare } from '../format';
-import { Button, useTranslation } from './shared';
+import { Button, confirm, useTranslation } from './shared';
 
 export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndpoint }): JSX.Element {
   const trans = useTranslation();
@@ -13,12 +12,9 @@ export function Versions({ model, shown }: { model: EndpointsModel; shown: IEndp
   const share = rollout?.mode === 'canary' ? rollout.share : 0;
   const current = versions.find(one => one.version === shown.status.version);
   const choose = async (one: IVersion) => {
-    const answer = await showDialog({
-      title: trans.__('Make version %1 of %2 live?', one.number, shown.name),
-      body: trans.__('It takes all calls from then on. The present version finishes what it has accepted, and stays in this list.'),
-      buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Make it live') })]
-    });
-    if (answer.button.accept) {
+    const title = trans.__('Make version %1 of %2 live?', one.number, shown.name);
+    const body = trans.__('It takes all calls from then on. The present version finishes what it has accepted, and stays in this list.');
+    if (await confirm(title, body, trans.__('Make it live'))) {
       await model.act(shown.name, 'rollback', trans.__('%1 is at version %2.', shown.name, one.number), one.version);
     }
   };
