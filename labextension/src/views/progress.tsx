@@ -5,10 +5,9 @@ import * as React from 'react';
 import { formatSeconds, nameFields } from '../format';
 import type { ICallFailure } from '../kernel';
 import type { IKnown, NotebookModel } from '../notebook';
+import { findNext } from '../stages';
 import { Differences } from './contents';
 import { Button, Clamp, Problem, useTranslation } from './shared';
-
-const STAGES = ['capture', 'compile', 'requirements', 'bundle', 'start', 'calls', 'prove', 'live'];
 
 /** Name a stage of the recipe. */
 function nameStage(stage: string, trans: TranslationBundle): string {
@@ -18,6 +17,11 @@ function nameStage(stage: string, trans: TranslationBundle): string {
     requirements: trans.__('Requirements'),
     bundle: trans.__('Bundle'),
     added: trans.__('Added'),
+    wheels: trans.__('Wheels'),
+    environment: trans.__('Environment'),
+    build: trans.__('Build'),
+    content: trans.__('Content'),
+    service: trans.__('Service'),
     start: trans.__('Start'),
     calls: trans.__('Calls'),
     prove: trans.__('Prove'),
@@ -28,11 +32,10 @@ function nameStage(stage: string, trans: TranslationBundle): string {
 
 /** The stage that fell short, or null: a problem before the first stage is none of a stage's. */
 function findFailed(known: IKnown): string | null {
-  const last = known.stages[known.stages.length - 1]?.name;
   if (known.problem === null) {
     return null;
   }
-  return known.problem.stage ?? (last === undefined ? null : STAGES[STAGES.indexOf(last) + 1] ?? null);
+  return known.problem.stage ?? (known.stages.length ? findNext(known.stages) : null);
 }
 
 interface IKernelProblemProps {
@@ -168,7 +171,7 @@ function Stages({ known }: { known: IKnown }): JSX.Element {
   const trans = useTranslation();
   const last = known.stages[known.stages.length - 1]?.name;
   const failed = findFailed(known);
-  const next = known.busy === 'deploy' && !known.waiting ? STAGES[STAGES.indexOf(last === 'added' ? 'bundle' : last) + 1] : null;
+  const next = known.busy === 'deploy' && !known.waiting ? findNext(known.stages) : null;
   return (
     <ol className="jp-Deploy-progress" aria-live="polite">
       {known.stages.map((stage, index) => (
