@@ -85,11 +85,19 @@ export class EndpointsModel implements IDisposable {
   }
 
   open(name: string | null): void {
+    this._left = { name: this.opened };
     this.opened = name;
     this.shown = null;
     this.outcome = null;
     this._changed.emit();
     this.refresh();
+  }
+
+  /** Tell, once, from where one has just come: the list (null) or an endpoint; the focus goes along. Undefined: from nowhere. */
+  arrive(): string | null | undefined {
+    const left = this._left?.name;
+    this._left = null;
+    return left;
   }
 
   show(window: IWindow): void {
@@ -202,5 +210,6 @@ export class EndpointsModel implements IDisposable {
   private _poll: Poll<void>;
   private _watched = false;
   private _greeted = false;
+  private _left: { name: string | null } | null = null;
   private _changed = new Signal<this, void>(this);
 }

@@ -338,7 +338,7 @@ FAILING = "def half(x: int) -> int:\n    if x > 1:\n        raise RuntimeError('
 
 
 def test_what_was_done_without_a_person_is_told(page: Any, lab: Application) -> None:
-    calls = "import contextlib\nfor x in range(30):\n    with contextlib.suppress(Exception):\n        endpoint.call(x)"
+    calls = "import contextlib\nfor x in range(30):\n    with contextlib.suppress(Exception):\n        endpoint.call(x)\nendpoint"
     begin(page, lab, "alone.ipynb", "%load_ext jupyter_deploy", "def half(x: int) -> int:\n    return x\nhalf(1)",
           "%deploy half --name asleep --min 0 --idle 1s", "endpoint = %deploy half --name alone",
           FAILING + "\nhalf(1)", "endpoint = %deploy half --name alone --canary 50% --min-requests 5 --promote-after 1h", calls)
@@ -349,17 +349,20 @@ def test_what_was_done_without_a_person_is_told(page: Any, lab: Application) -> 
     page.get_by_role("tab", name="Endpoints").click()
     page.locator(".jp-Deploy-item").filter(has_text="alone").click()
     page.get_by_role("status").filter(has_text=re.compile("version .* is taken away: .* are errors")).wait_for()
-    page.locator(".nbdeploy-banner").last.scroll_into_view_if_needed()
+    page.locator(".nbdeploy-panel").last.scroll_into_view_if_needed()
     page.locator(".nbdeploy-banner").filter(has_text="is taken away").last.wait_for()
     page.get_by_text("Events", exact=True).click()
     page.get_by_text("is a canary (50% of the requests)").wait_for()
     check_accessibility(page)
 
-    page.get_by_label("All endpoints").click()
-    page.locator(".jp-Deploy-item").filter(has_text="asleep").last.click()
+    page.get_by_label("All endpoints").press("Enter")  # the focus goes along
+    page.wait_for_function("document.activeElement.matches('.jp-Deploy-item') && document.activeElement.innerText.startsWith('alone')")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     page.locator(".jp-Deploy-head .jp-mod-asleep").wait_for()
+    assert page.evaluate("document.activeElement.title") == "All endpoints"
     press(page, "Call half")
-    page.get_by_text("as in the notebook").wait_for()
+    page.locator(".jp-Deploy-verdict").filter(has_text="as in the notebook").wait_for()
 
 
 def test_what_could_not_be_read_is_asked_for_again(page: Any, lab: Application) -> None:

@@ -21,10 +21,16 @@ interface IDetailsProps {
 export function Details({ model, name }: IDetailsProps): JSX.Element {
   const trans = useTranslation();
   const shown = model.shown;
+  const back = React.useRef<HTMLButtonElement>(null);
+  React.useEffect(() => {
+    if (model.arrive() !== undefined) {
+      back.current?.focus(); // what was pressed is gone, and the focus with it
+    }
+  }, [model]);
   return (
     <>
       <div className="jp-Deploy-row jp-Deploy-head">
-        <button type="button" className="jp-Deploy-back" onClick={() => model.open(null)} aria-label={trans.__('All endpoints')} title={trans.__('All endpoints')}>
+        <button ref={back} type="button" className="jp-Deploy-back" onClick={() => model.open(null)} aria-label={trans.__('All endpoints')} title={trans.__('All endpoints')}>
           ‹
         </button>
         <h2 title={name}>{name}</h2>

@@ -63,6 +63,12 @@ function Trouble({ error, model }: { error: ApiError; model: EndpointsModel }): 
 
 function List({ model }: { model: EndpointsModel }): JSX.Element {
   const trans = useTranslation();
+  const list = React.useRef<HTMLUListElement>(null);
+  React.useEffect(() => {
+    const left = list.current && model.arrive(); // the list comes with the first answer, maybe later
+    const place = model.endpoints?.findIndex(one => one.name === left) ?? -1;
+    list.current?.querySelectorAll<HTMLElement>('.jp-Deploy-item')[place]?.focus();
+  });
   if (model.endpoints === null) {
     return model.trouble ? <></> : <p className="jp-Deploy-quiet">{trans.__('Looking for endpoints…')}</p>;
   }
@@ -77,7 +83,7 @@ function List({ model }: { model: EndpointsModel }): JSX.Element {
     );
   }
   return (
-    <ul className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
+    <ul ref={list} className="jp-Deploy-list" aria-label={trans.__('Endpoints')}>
       {model.endpoints.map(one => (
         <Item key={one.name} endpoint={one} doubtful={model.trouble !== null} onOpen={() => model.open(one.name)} />
       ))}
