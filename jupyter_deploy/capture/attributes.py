@@ -7,6 +7,7 @@ their own source does not show it.
 from __future__ import annotations
 
 import ast
+import enum
 import sys
 import types
 from collections.abc import Iterable, Iterator, Sized
@@ -51,7 +52,7 @@ def later_attributes(owner: object, kernel: Kernel, stored: frozenset[str]) -> d
     """
     if isinstance(owner, types.FunctionType):
         return {name: value for name, value in sorted(vars(owner).items()) if name in stored and not _is_special(name)}
-    source = find_class(owner, kernel) if isinstance(owner, type) else None
+    source = find_class(owner, kernel) if isinstance(owner, type) and not issubclass(owner, enum.Enum) else None
     if source is None or not isinstance(source.node, ast.ClassDef):
         return {}
     written = _written(source.node)

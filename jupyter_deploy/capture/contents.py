@@ -51,6 +51,8 @@ class Contents:
         """The values that stand in the slice as literals."""
         self.uses: set[str] = set()
         """The attributes that code uses, of whatever object."""
+        self.names: set[str] = set()
+        """The names that code uses, built-in ones too."""
         self._state: dict[str, StateValue] = {}
         self._live: dict[str, Any] = {}
         self._demands: list[Demand] = []
@@ -151,6 +153,11 @@ class Contents:
         classes = self._state[name].names if name in self._state else frozenset()
         methods = frozenset[str]().union(*(self.mutators.get(one, frozenset()) for one in classes)) - _MAKERS
         return any(method in self.uses or _is_special(method) for method in methods)
+
+    def may_read(self, attribute: str) -> bool:
+        """Tell whether code uses an attribute of this name, or of any; a private one goes by `__name` there."""
+        private = "__" + attribute.partition("__")[2]
+        return bool({attribute, private, "__dict__"} & self.uses or {"getattr", "vars"} & self.names)
 
     def live_of(self, names: Iterable[str]) -> dict[str, Any]:
         """Give the values, as they are in the kernel, of some of what was taken."""

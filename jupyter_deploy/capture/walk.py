@@ -70,6 +70,7 @@ class Walk:
         self._hidden_count = 0
         self._stored = stored_attributes(kernel)
         self._optional: dict[str, str] = {}
+        self._owners: dict[str, tuple[object, str, str]] = {}
         self._first: list[str] = []
         for name in sorted(kernel.names):
             if not name.startswith("_") and name not in kernel.hidden:
@@ -157,10 +158,14 @@ class Walk:
             self.contents.pieces[name] = dataclasses.replace(made, later=made.later | (piece.now - {"_load_state"}))
             self.contents.add_refill(name, f'_load_state("{name}")', piece.now | {name})
 
-    def _add_attributes(self, name: str, owner: object, reason: str, where: str) -> None:
-        """Take what code put on a class or a function after its definition."""
-        for attribute, value in later_attributes(owner, self._kernel, self._stored).items():
-            self._assign_later(f"{name}.{attribute}", value, frozenset({name}), f"{reason} → {attribute}", where)
+    def _add_attributes(self) -> None:
+        """Take what code put on classes and functions after their definition, as far as code may read it."""
+        for name, (owner, reason, where) in sorted(self._owners.items()):
+            for attribute, value in later_attributes(owner, self._kernel, self._stored).items():
+                target = f"{name}.{attribute}"
+                if target not in self._seen and self.contents.may_read(attribute):
+                    self._seen.add(target)
+                    self._assign_later(target, value, frozenset({name}), f"{reason} → {attribute}", where)
 
     def _assign_later(self, target: str, value: object, now: frozenset[str], reason: str, where: str) -> None:
         text = literal(value)
@@ -222,6 +227,7 @@ class Walk:
         while self._queue:
             while self._queue:
                 self._define(*self._queue.popleft())
+            self._add_attributes()
             self._add_subclasses()
             self._add_module_changes()
             self._add_settings()
@@ -316,7 +322,7 @@ class Walk:
         self._add(piece, draft.references, draft.supplied, draft.cell)
         self.contents.changed[name] |= draft.changes
         self.contents.once[name] |= draft.changes - draft.rebound
-        self._add_attributes(name, owner, reason, where)
+        self._owners[name] = owner, reason, where
 
     def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
         self._seen.add(piece.name)
@@ -351,6 +357,7 @@ class Walk:
         self.contents.once[name] = references.once - supplied
         self.contents.mutators[name] = references.mutators
         self.contents.uses |= references.members
+        self.contents.names |= references.names
         for module in references.imports:
             self.contents.demand(module, f"{name} imports it")
         self.contents.add_named_files(references.texts, name)

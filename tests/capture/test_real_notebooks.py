@@ -628,18 +628,21 @@ CASES = [
     Case(
         "values put on a class and on a function later",
         (
-            "class Holder:\n    model = None\n    words = {}\n    connection = None",
+            "class Holder:\n    model = None\n    words = {}\n    connection = None\n    history = []\n    __hidden = 0",
             (
                 "import numpy as np, sqlite3\nHolder.model = np.arange(3.0)\n"
                 "Holder.words.update({f'w{n}': n for n in range(900)})\nHolder.connection = sqlite3.connect(':memory:')"
             ),
+            "Holder.history.append('unread')\nHolder._Holder__hidden = 3\nHolder.get = lambda self: self._Holder__hidden",
             (
-                "def predict(x):\n    return Holder.model[1] * x + Holder.words['w7'] + predict.table['one'](x)\n"
+                "def predict(x):\n    Holder.connection\n    return Holder().get() + Holder.model[1] * x + Holder.words['w7'] + predict.table['one'](x)\n"
                 "predict.table = {'one': lambda x: x + 1}"
             ),
             "predict(4)",
         ),
         packages=("numpy",),
+        has=("Holder._Holder__hidden = 3",),
+        lacks=("unread",),
         warns=("Holder.connection (sqlite3.Connection) cannot be copied",),
     ),
     Case(
