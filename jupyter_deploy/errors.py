@@ -6,7 +6,9 @@ Front ends print it without a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import errno
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -94,6 +96,18 @@ class TargetError(DeployError):
 
 class DiskFull(TargetError):
     """There is no room left for what has to be written."""
+
+
+@contextlib.contextmanager
+def telling_when_full() -> Iterator[None]:
+    """Turn what the system raises when a disk is full into `DiskFull`; also a decorator."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = str(error.filename2 or error.filename or "") or None
+        raise DiskFull("the disk is full", where=place, advice="free some space") from error
 
 
 class ImageError(DeployError):

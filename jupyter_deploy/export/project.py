@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.bundle import Bundle, open_bundle
-from jupyter_deploy.errors import ImageError, RequirementError, UsageError
+from jupyter_deploy.errors import ImageError, RequirementError, UsageError, telling_when_full
 from jupyter_deploy.export.readme import describe_image
 from jupyter_deploy.image.build import default_base, read_platform
 from jupyter_deploy.image.choice import choose_system, guess_system
@@ -37,6 +37,7 @@ class ExportOptions:
     """Such as `linux/arm64`; by default that of this machine."""
 
 
+@telling_when_full()
 def export(bundle: Path, folder: Path, options: ExportOptions | None = None) -> Path:
     """Write the bundle in folder `bundle` as a project into `folder`, which must be new or empty.
 

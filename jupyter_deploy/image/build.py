@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_deploy.bundle import Bundle, open_bundle
-from jupyter_deploy.errors import ImageError, RequirementError, UsageError
+from jupyter_deploy.errors import ImageError, RequirementError, UsageError, telling_when_full
 from jupyter_deploy.image.choice import choose_system, find_lacks
 from jupyter_deploy.image.engine import Engine, connect
 from jupyter_deploy.image.parts import Parts, prune_parts
@@ -75,6 +75,7 @@ class Image:
     seconds: float
 
 
+@telling_when_full()
 def build_image(folder: Path, *, options: BuildOptions | None = None, report: Report = lambda *_: None,
                 say: Callable[[str], None] = lambda _: None) -> Image:
     """Build the bundle in `folder` into an image, prove it in a container, and give it its name.
@@ -89,6 +90,8 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
         When there is no engine, or it cannot build, run or push.
     RequirementError
         When there is no wheel for a line of the lock.
+    DiskFull
+        When there is no room for the wheels or the build's files; the engine's own disk is the engine's to tell of.
 
     """
     started = time.perf_counter()

@@ -23,7 +23,7 @@ from typing import Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from jupyter_deploy.errors import RequirementError
+from jupyter_deploy.errors import DiskFull, RequirementError
 from jupyter_deploy.image.packing import installed_facts, pack_installed
 from jupyter_deploy.requirements import Pin
 
@@ -123,6 +123,8 @@ def _fetch(pins: Sequence[Pin], platform: Platform, places: Mapping[Pin, Path], 
             done = _download(wanted.values(), platform, Path(folder), indexes)
             if done.returncode == 0:
                 break
+            if "No space left on device" in done.stderr:
+                raise DiskFull("the disk is full", where=folder, advice="free some space, or name a folder with TMPDIR")
             missing = _MISSING.search(done.stderr)
             if missing is None or str(canonicalize_name(missing.group(1))) not in wanted:
                 raise RequirementError(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from jupyter_deploy.errors import ImageError
+from jupyter_deploy.errors import DiskFull, ImageError, telling_when_full
 from jupyter_deploy.image.building import BuildLog
 from jupyter_deploy.image.engine import split_reference
 
@@ -17,6 +19,14 @@ from jupyter_deploy.image.engine import split_reference
 ])
 def test_a_reference_is_split(reference: str, parts: tuple[str, str]) -> None:
     assert split_reference(reference) == parts
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_said() -> None:
+    with pytest.raises(DiskFull, match=r"the disk is full"), telling_when_full():
+        Path("/dev/full").write_text("more")
+    with pytest.raises(FileNotFoundError), telling_when_full():
+        Path("/dev/no-such/file").write_text("more")
 
 
 def test_what_a_step_says_in_red_is_the_error() -> None:
