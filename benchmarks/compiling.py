@@ -21,9 +21,11 @@ PATIENCE = {"quick": 0.1, "full": 1.0}
 
 
 def measure(*, quick: bool, quiet: Quiet) -> dict[str, Any]:
-    """Train, compile, compare on rows made up for the trial, and time both in turn."""
+    """Train, compile, compare on rows made up for the trial, and time both in turn, each on one thread."""
+    from threadpoolctl import threadpool_limits
+
     figures: dict[str, Any] = {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         for kind in list_kinds():
             begun = time.perf_counter()

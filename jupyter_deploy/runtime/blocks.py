@@ -1,4 +1,4 @@
-"""Large tables of floats, from nested lists to an array in one go.
+"""Tables of floats, from nested lists to an array in one go.
 
 Checking the type of each number and taking it out of its list costs three times what parsing the JSON does. `marshal`
 writes lists and floats in a fixed layout, each with a letter for its type, at the speed of a copy: NumPy compares all
@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 from typing import Any
 
-LEAST = 1024
+LEAST = 256
 """Numbers in a table for which this is worth its while."""
 _VERSION = 2
 """The last layout in which nothing refers to what stood before: a letter, then the value."""

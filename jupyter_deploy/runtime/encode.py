@@ -89,7 +89,11 @@ def encode_parts(value: Any, sizes: Sequence[int]) -> Iterator[bytes]:
     numpy = sys.modules.get("numpy")
     array = numpy is not None and type(value) is numpy.ndarray
     if array and value.ndim and value.dtype.char in _ALIKE:
+        flat = value.ndim == 1
         value = value.tolist()
+        if flat and sizes.count(1) == len(sizes) == len(value):
+            # Written at once: neither numbers nor the names of infinities have a comma in them.
+            return map(b"[%b]".__mod__, encode(value)[1:-1].split(b","))
     # A frame is converted as a whole, column by column; of parts of it each row would cost as much as all.
     return map(encode, split(value if array or type(value) is list else plain(value), sizes))
 

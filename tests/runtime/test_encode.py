@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_deploy.runtime.encode import CannotEncode, describe, encode, to_json
+from jupyter_deploy.runtime.encode import CannotEncode, describe, encode, encode_parts, to_json
 
 
 @dataclasses.dataclass
@@ -191,3 +191,15 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_a_value_reads_the_same_alone_and_beside_a_null(value):
     assert to_json([value, None]) == [to_json(value), None]
+
+
+@pytest.mark.parametrize("values", [
+    np.array([0.1, 1e300, -0.0, 5e-324]), np.array([np.inf, np.nan, -np.inf]), np.array([True, False]),
+    np.array([2**64 - 1, 0], np.uint64), np.array([-7], np.int8), np.array([[1.0, 2.0], [3.0, 4.0]]),
+    np.array([0.1, 2.5], np.float32), ["a,b", "c"], [1, None],
+], ids=str)
+def test_parts_are_written_as_each_alone(values: object) -> None:
+    alone = [encode(values[place : place + 1]) for place in range(len(values))]
+    assert list(encode_parts(values, [1] * len(values))) == alone
+    assert list(encode_parts(values, [len(values)])) == [encode(values)]
+    assert list(encode_parts(values, [0, *[1] * len(values)])) == [b"[]", *alone]
