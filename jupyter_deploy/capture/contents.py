@@ -19,7 +19,8 @@ from jupyter_deploy.errors import CaptureError
 
 _CHANGEABLE = frozenset({"state", "constant", "alias", "class", "function"})
 
-_MAKERS = frozenset({"__init__", "__post_init__", "__setstate__", "__new__"})
+_MAKERS = frozenset({"__init__", "__post_init__", "__setstate__", "__new__", "fit", "fit_transform", "set_params"})
+"""Methods that make an object what it is: a service that is called again and again does not call them anew."""
 
 LARGE = 50 * 2**20
 """Bytes; a captured value above this is reported together with the line that reads it."""

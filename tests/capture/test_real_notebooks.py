@@ -792,6 +792,19 @@ CASES = [
         warns=("predict changes bandits: ",),
     ),
     Case(
+        "an object with a lambda and methods that change it, which no call changes",
+        (
+            (
+                "class Cleaner:\n    def __init__(self):\n        self.steps, self.words = [lambda text: text.strip()], None\n"
+                "    def load(self):\n        if self.words is None:\n            self.words = {'a'}\n        return self.words\n"
+                "    def clean(self, text):\n        return [self.steps[0](text), sorted(self.load())]\ncleaner = Cleaner()"
+            ),
+            "def predict(text):\n    return cleaner.clean(text)",
+            "predict(' b ')",
+        ),
+        silent=True,
+    ),
+    Case(
         "settings of libraries",
         (
             "import decimal\nimport numpy as np, pandas as pd\nfrom sklearn import set_config\nfrom sklearn.preprocessing import StandardScaler",
