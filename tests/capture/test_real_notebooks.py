@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 import pytest
-from live_notebook import LiveNotebook
+from live_notebook import CellFailed, LiveNotebook
 
 
 @dataclass(frozen=True)
@@ -885,3 +885,18 @@ def test_deploys_what_people_write(case: Case, notebook: LiveNotebook) -> None:
         assert any(part in warning for warning in done["warnings"]), done["warnings"]
     if case.silent:
         assert not [warning for warning in done["warnings"] if "not saved" not in warning]
+
+
+def test_what_cannot_be_proven_is_told_once_with_a_next_step(notebook: LiveNotebook) -> None:
+    notebook.run(
+        "import sqlite3, time\nconnection = sqlite3.connect(':memory:')",
+        "def predict(x):\n    return connection.execute('select 1').fetchone()[0] + x",
+        "predict(1); predict(2)",
+        "def now():\n    return time.time()",
+        "now()",
+    )
+    with pytest.raises(CellFailed, match="open it with check_same_thread=False") as refused:
+        notebook.deploy("predict")
+    assert str(refused.value).count("predict failed (cell") == 1
+    with pytest.raises(CellFailed, match="the clock and changing globals cannot be proven"):
+        notebook.deploy("now")
