@@ -82,4 +82,6 @@ def explain_build(message: str, log: Sequence[str]) -> ImageError:
         return ImageError(f"the image cannot be built: {name}, which it copies from, cannot be pulled: {reason}",
                           advice=f"docker pull {name} says more; once it is there, the build takes it from the engine")
     text = "\n".join([f"the image cannot be built: {message}", *log[-12:]])
-    return ImageError(text, advice=_FULL if _NO_SPACE.search(text) else None)
+    if _NO_SPACE.search(text):
+        return ImageError("the image cannot be built: the container engine has no space left", advice=_FULL)
+    return ImageError(text)

@@ -42,7 +42,7 @@ def test_what_a_step_says_in_red_is_the_error() -> None:
 @pytest.mark.parametrize(("message", "said", "advice"), [
     ('invalid from flag value registry.example/adapter:1.0: Get "https://registry.example/v2/": no such host',
      "registry.example/adapter:1.0, which it copies from, cannot be pulled: Get", "docker pull registry.example/adapter:1.0 "),
-    ("OSError: [Errno 28] No space left on device", "No space left", "its disk is full"),
+    ("OSError: [Errno 28] No space left on device", "container engine has no space left", "its disk is full"),
 ])
 def test_why_a_build_ended_is_said(message: str, said: str, advice: str) -> None:
     with pytest.raises(ImageError) as caught:
