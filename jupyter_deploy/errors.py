@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -104,10 +105,20 @@ def telling_when_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        place = _find_full(error)
+        if place is None:
             raise
-        place = str(error.filename2 or error.filename or "") or None
-        raise DiskFull("the disk is full", where=place, advice="free some space") from error
+        raise DiskFull("the disk is full", where=place or None, advice="free some space") from error
+
+
+def _find_full(error: OSError) -> str | None:
+    """Name the file for which there is no room, as far as it is known; None when that is not what went wrong."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return str(error.filename2 or error.filename or "")
+    # What copies a tree goes on, and tells in the end of each file: from where, to where, and the text of its error.
+    failures = error.args[0] if isinstance(error, shutil.Error) and isinstance(error.args[0], list) else []
+    reasons = [f"[Errno {code}]" for code in (errno.ENOSPC, errno.EDQUOT)]
+    return next((str(to) for _, to, why in failures if any(reason in why for reason in reasons)), None)
 
 
 class ImageError(DeployError):

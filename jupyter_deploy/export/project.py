@@ -42,7 +42,7 @@ def export(bundle: Path, folder: Path, options: ExportOptions | None = None) -> 
     """Write the bundle in folder `bundle` as a project into `folder`, which must be new or empty.
 
     The project is the bundle with a test that replays the golden calls and, under `image/` and in the Dockerfile, all
-    that `build_image` would send to the engine: `docker build` gives the same layers.
+    that `build_image` would send to the engine: `docker build` gives the same layers. When it fails, nothing is left.
 
     Raises
     ------
@@ -59,15 +59,26 @@ def export(bundle: Path, folder: Path, options: ExportOptions | None = None) -> 
         raise UsageError(f"{folder} exists and is not empty", advice="name a new folder")
     opened = open_bundle(bundle)
     project = _gather(opened, options) if options.image else None
-    shutil.copytree(bundle, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    existed = folder.exists()
+    try:
+        _write_bundle(opened, folder)
+        if project is not None:
+            _write_image(project, folder, options)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if existed:
+            folder.mkdir()
+        raise
+    return folder
+
+
+def _write_bundle(bundle: Bundle, folder: Path) -> None:
+    shutil.copytree(bundle.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     # The hashes that the image has: what is for people only may be edited freely.
-    (folder / MANIFEST).write_bytes(leave_out(opened.manifest, golden=True).dump())
+    (folder / MANIFEST).write_bytes(leave_out(bundle.manifest, golden=True).dump())
     (folder / "tests").mkdir()
     shutil.copyfile(_TEMPLATE / "replay.py", folder / "tests" / "test_golden.py")
     shutil.copyfile(_TEMPLATE / "seal.py", folder / "tests" / "seal.py")
-    if project is not None:
-        _write_image(project, folder, options)
-    return folder
 
 
 def _gather(bundle: Bundle, options: ExportOptions) -> Project:
