@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import dataclasses
 import difflib
 import os
 import types
@@ -13,40 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.capture.attributes import find_module_changes, find_subclasses, later_attributes, stored_attributes
+from jupyter_deploy.capture.additions import Additions
 from jupyter_deploy.capture.bindings import Binding, Bindings
 from jupyter_deploy.capture.contents import Contents
 from jupyter_deploy.capture.definitions import Draft, draft_binding, draft_class, draft_function
 from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
-from jupyter_deploy.capture.recreation import find_alias, find_beginning, find_recreation
+from jupyter_deploy.capture.recreation import find_alias, find_recreation
 from jupyter_deploy.capture.references import References, references_of
-from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.secrets import find_secrets, is_secret, looks_secret
-from jupyter_deploy.capture.settings import find_settings, write_settings
 from jupyter_deploy.capture.slice import Finding, Kind, Piece, Slice
 from jupyter_deploy.capture.state import serialise, type_name
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.notebook import SKIPPING
-from jupyter_deploy.runtime.entries import SETTINGS
 
 MODULE_NAMES = frozenset(
-    {
-        "__name__",
-        "__doc__",
-        "__file__",
-        "__builtins__",
-        "__builtin__",
-        "__spec__",
-        "__loader__",
-        "__package__",
-        "__annotations__",
-        "__dict__",
-        "__class__",
-        "__debug__",
-    }
-)
+    (
+        "__name__", "__doc__", "__file__", "__builtins__", "__builtin__", "__spec__", "__loader__", "__package__",
+        "__annotations__", "__dict__", "__class__", "__debug__",
+    )
+)  # fmt: skip
 """Names that every module has of itself."""
 
 _DISPLAY = '''def display(*objects, **options):
@@ -62,16 +48,14 @@ class Walk:
         self._skipped = skipped
         self.contents = Contents(kernel.folder)
         self._queue: deque[tuple[str, object, str, str]] = deque()
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
         self._provided: dict[str, str] = {}
         self._names_of: dict[int, tuple[object, str]] = {}
         self._global_names: dict[int, str] = {}
         self._dotted: set[str] = set()
         self._hidden_count = 0
-        self._stored = stored_attributes(kernel)
-        self._optional: dict[str, str] = {}
-        self._owners: dict[str, tuple[object, str, str]] = {}
         self._first: list[str] = []
+        self._additions = Additions(self, kernel, bindings)
         for name in sorted(kernel.names):
             if not name.startswith("_") and name not in kernel.hidden:
                 self._global_names.setdefault(id(kernel.names[name]), name)
@@ -82,20 +66,20 @@ class Walk:
         """Start from the global `name`."""
         self._require(name, name, "")
         self._first.append(name)
-        self._drain()
+        self.drain()
 
     def add_method(self, name: str, method: Callable[..., Any]) -> None:
         """Start from a method of an object of the notebook, under a name of its own."""
-        self._require_value(name, method, name, "")
+        self.require_value(name, method, name, "")
         self._first.append(name)
-        self._drain()
+        self.drain()
 
     def add_code(self, name: str, text: str, reason: str) -> None:
         """Include source of our own making, such as the entry that serves a model object."""
         node = ast.parse(text).body[0]
-        self._add(Piece(name, "generated", text, reason), references_of(node), frozenset(), None)
+        self.add(Piece(name, "generated", text, reason), references_of(node), frozenset(), None)
         self._first.append(name)
-        self._drain()
+        self.drain()
 
     def add_cell(self, cell: ExecutedCell, *, function: str | None) -> None:
         """Include a whole cell: at the top of the module, or as the body of `function` (set-up)."""
@@ -116,7 +100,7 @@ class Walk:
             text = f"def {function}():\n{outer}{body or '    pass'}"
         references = [references_of(node).with_queried(self._kernel.names) for node in cell.tree.body]
         line = cell.tree.body[0].lineno - (2 if function and bound else 1 if function else 0) if cell.tree.body else 1
-        self._seen.add(name)
+        self.seen.add(name)
         for one in references:
             self._follow(name, "cell", one, frozenset(bound), cell)
         now = frozenset().union(*(one.names for one in references)) - set(bound)
@@ -124,7 +108,7 @@ class Walk:
         piece = Piece(name, "cell", text, f"{cell.label} is tagged", cell.label, line, *split, count=cell.count)
         self.contents.pieces[name] = piece
         self._first.append(name)
-        self._drain()
+        self.drain()
 
     @staticmethod
     def _split(function: str | None, names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
@@ -132,105 +116,31 @@ class Walk:
 
     def slice(self) -> Slice:
         """Give what was collected."""
-        self._refill_registries()
+        self._additions.refill_registries()
         pieces, imported = dict(self.contents.pieces), self._bindings.imported_modules
         for module, piece in submodule_pieces(pieces, self._kernel.names, imported, self._dotted):
             self.contents.add_import(module, piece)
         return self.contents.slice(tuple(self._first), self._names_of)
 
-    def _refill_registries(self) -> None:
-        """Let what definitions fill while they are imported begin empty, as the notebook's line made it."""
-        for name in find_registries(self.contents.pieces, self.contents.changed):
-            piece, binding = self.contents.pieces[name], self._bindings.last(name)
-            statement = find_beginning(binding)
-            if binding is not None and statement is not None:
-                self._repeat(name, statement, binding, piece.reason)
-                self._drain()
-            elif (kind := self.contents.kind_of(name)) in (dict, list, set):
-                self.contents.pieces[name] = Piece(name, "alias", f"{name} = {kind.__name__}()", piece.reason)
-            else:
-                raise CaptureError(
-                    f"{name} holds definitions that need {name} themselves while they are made ({piece.reason})",
-                    where=binding.where if binding else None,
-                    advice=f"make {name} in a line of its own, such as {name} = {{}}, before what is put into it",
-                )
-            made = self.contents.pieces[name]
-            self.contents.pieces[name] = dataclasses.replace(made, later=made.later | (piece.now - {"_load_state"}))
-            self.contents.add_refill(name, f'_load_state("{name}")', piece.now | {name})
-
-    def _add_attributes(self) -> None:
-        """Take what code put on classes and functions after their definition, as far as code may read it."""
-        for name, (owner, reason, where) in sorted(self._owners.items()):
-            for attribute, value in later_attributes(owner, self._kernel, self._stored).items():
-                target = f"{name}.{attribute}"
-                if target not in self._seen and self.contents.may_read(attribute):
-                    self._seen.add(target)
-                    self._assign_later(target, value, frozenset({name}), f"{reason} → {attribute}", where)
-
-    def _assign_later(self, target: str, value: object, now: frozenset[str], reason: str, where: str) -> None:
-        text = literal(value)
-        if text is None:
-            hidden = f"_{target.lstrip('_').replace('.', '_')}"
-            text = self._name_of_value(value, hidden, reason, where)
-            now |= {text}
-            self._optional[text] = target
-        self.contents.pieces[target] = Piece(target, "alias", f"{target} = {text}", "", now=now)
-
-    def _add_subclasses(self) -> None:
-        """Take the subclasses that code asks a class for."""
-        if any("__subclasses__" in piece.text for piece in self.contents.pieces.values()):
-            classes = [name for name, piece in self.contents.pieces.items() if piece.kind == "class"]
-            for cls in find_subclasses(map(self._kernel.names.get, classes)):
-                self._name_of(cls, "a subclass that the code asks for", "")
-
-    def _add_module_changes(self) -> None:
-        """Take what the notebook put into modules of others."""
-        for change in find_module_changes(self._kernel, self.contents.modules()):
-            module, target = f"_{change.module.replace('.', '_')}", f"_{change.module}.{change.attribute}"
-            if target in self._seen:
-                continue
-            self._seen.add(target)
-            reason = f"the notebook changes {target[1:]}"
-            text = f"import {change.module} as {module}"
-            self.contents.add_import(change.module, Piece(module, "import", text, reason))
-            target = f"{module}.{change.attribute}"
-            if not change.filled:
-                self._assign_later(target, change.value, frozenset({module}), reason, "")
-                continue
-            hidden = f"{module}_{change.attribute}"
-            self._require_value(hidden, change.value, reason, "")
-            self.contents.add_refill(target, hidden, frozenset({module, hidden}))
-
-    def _add_settings(self) -> None:
-        """Take what the notebook set in the libraries that the slice needs."""
-        packages = {module.partition(".")[0] for module in self.contents.modules()}
-        text = write_settings(find_settings(self._kernel, packages))
-        if text is not None and (SETTINGS not in self._seen or self.contents.pieces[SETTINGS].text != text):
-            piece = Piece(SETTINGS, "setting", text, "the notebook sets this for all that follows")
-            self._add(piece, references_of(ast.parse(text).body[0]), frozenset(), None)
-            added = self.contents.pieces[SETTINGS]
-            self.contents.pieces[SETTINGS] = dataclasses.replace(added, now=added.later)
-
     # The walk itself
 
     def _require(self, name: str, reason: str, where: str) -> None:
-        if name not in self._seen and name not in self._provided:
-            self._seen.add(name)
+        if name not in self.seen and name not in self._provided:
+            self.seen.add(name)
             self._queue.append((name, self._kernel.names[name], reason, where))
 
-    def _require_value(self, name: str, value: object, reason: str, where: str) -> None:
-        if name not in self._seen:
-            self._seen.add(name)
+    def require_value(self, name: str, value: object, reason: str, where: str) -> None:
+        """Take a value under a name."""
+        if name not in self.seen:
+            self.seen.add(name)
             self._queue.append((name, value, reason, where))
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Take all that is waiting."""
         while self._queue:
             while self._queue:
                 self._define(*self._queue.popleft())
-            self._add_attributes()
-            self._add_subclasses()
-            self._add_module_changes()
-            self._add_settings()
+            self._additions.add()
 
     def _define(self, name: str, value: object, reason: str, where: str) -> None:
         binding = self._bindings.last(name) if self._kernel.names.get(name) is value else None
@@ -272,17 +182,17 @@ class Walk:
             self._add_draft(name, "function", draft, value, reason)
 
     def _define_method(self, name: str, value: types.MethodType, reason: str, where: str) -> None:
-        owner = self._name_of_value(value.__self__, f"_{name}_self", reason, where)
+        owner = self.name_of_value(value.__self__, f"_{name}_self", reason, where)
         text = f"{name} = {owner}.{value.__func__.__name__}"
         self.contents.pieces[name] = Piece(name, "alias", text, reason, now=frozenset({owner}))
 
-    def _name_of_value(self, value: object, fallback: str, reason: str, where: str) -> str:
+    def name_of_value(self, value: object, fallback: str, reason: str, where: str) -> str:
         """Give the global that holds this very object, or define it under a name of its own."""
         known = self._global_names.get(id(value))
         if known is not None:
             self._require(known, f"{reason} → {known}", where)
             return known
-        self._require_value(fallback, value, reason, where)
+        self.require_value(fallback, value, reason, where)
         return fallback
 
     def _add_draft(self, name: str, kind: Kind, draft: Draft, owner: object, reason: str) -> None:
@@ -308,24 +218,25 @@ class Walk:
             known = self._global_names.get(id(value))
             simple = literal(value) is not None
             if known is None or simple or known == name:
-                self._require_value(hidden, value, f"{reason} → {hidden}", where)
+                self.require_value(hidden, value, f"{reason} → {hidden}", where)
             else:
                 self._require(known, f"{reason} → {known}", where)
                 alias = Piece(hidden, "alias", f"{hidden} = {known}", reason, now=frozenset({known}))
                 self.contents.pieces[hidden] = alias
-                self._seen.add(hidden)
+                self.seen.add(hidden)
             extra.add(hidden)
         piece = Piece(
             name, kind, draft.text, reason, draft.cell.label if draft.cell else None, draft.line, now=frozenset(extra),
             count=draft.cell.count if draft.cell else 0,
         )  # fmt: skip
-        self._add(piece, draft.references, draft.supplied, draft.cell)
+        self.add(piece, draft.references, draft.supplied, draft.cell)
         self.contents.changed[name] |= draft.changes
         self.contents.once[name] |= draft.changes - draft.rebound
-        self._owners[name] = owner, reason, where
+        self._additions.owners[name] = owner, reason, where
 
-    def _add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
-        self._seen.add(piece.name)
+    def add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
+        """Take a piece, and what its code refers to but for the names that are `supplied`."""
+        self.seen.add(piece.name)
         references = references.with_queried(self._kernel.names)
         self._follow(piece.name, piece.reason, references, supplied, cell)
         known = self._resolve(references.names - supplied)
@@ -412,31 +323,28 @@ class Walk:
             self.contents.add_named_files([str(value)], name)
         alias = find_alias(value, binding)
         if binding is not None and alias is not None:
-            self._repeat(name, alias, binding, reason)
+            self.repeat(name, alias, binding, reason)
             return
         try:
-            state = serialise(value, lambda target: self._name_of(target, reason, where),
+            state = serialise(value, lambda target: self.name_of(target, reason, where),
                               lambda used: self._look_up(used, f"{reason} → {used}", where))
         except CaptureError as error:
             self._recreate(name, value, binding, reason, where, error)
             return
         self.contents.add_state(name, value, state, reason, where)
 
-    def _repeat(self, name: str, statement: ast.stmt, binding: Binding, reason: str) -> None:
+    def repeat(self, name: str, statement: ast.stmt, binding: Binding, reason: str) -> None:
+        """Take the statement that made a value."""
         text = ast.get_source_segment(binding.cell.code, statement) or ast.unparse(statement)
         piece = Piece(name, "alias", text, reason, binding.cell.label, binding.line, count=binding.cell.count)
-        self._add(piece, references_of(statement), frozenset(), binding.cell)
+        self.add(piece, references_of(statement), frozenset(), binding.cell)
 
     def _recreate(
         self, name: str, value: object, binding: Binding | None, reason: str, where: str, error: CaptureError
     ) -> None:
         """Repeat the assignment that made a value which cannot be carried, or raise why it cannot."""
         statement = find_recreation(binding, self._kernel.names)
-        if name in self._optional:
-            target, shown = self._optional[name], type_name(value)
-            self.contents.pieces.pop(target)
-            text = f"{target} ({shown}) cannot be copied: the service begins with what the definition gives it"
-            self.contents.findings.append(Finding(text, where or None, "made-anew"))
+        if self._additions.leave(name, value, where):
             return
         if binding is None or statement is None:
             user = reason.split(" → ")[-2:][0]
@@ -445,7 +353,7 @@ class Walk:
                 where=error.where or where or None,
                 advice=error.advice or f"create {name} in a cell tagged deploy:setup, or make {user} work without it",
             ) from error
-        self._repeat(name, statement, binding, reason)
+        self.repeat(name, statement, binding, reason)
         if not isinstance(value, type) and type(value) is not object:
             self.contents.findings.append(
                 Finding(
@@ -456,7 +364,7 @@ class Walk:
                 )
             )
 
-    def _name_of(self, target: object, reason: str, where: str) -> str | None:
+    def name_of(self, target: object, reason: str, where: str) -> str | None:
         """Name a function or class of the notebook that a pickled value refers to; None when others define it."""
         if id(target) in self._names_of:
             return self._names_of[id(target)][1]
@@ -469,7 +377,7 @@ class Walk:
         else:
             self._hidden_count += 1
             name = f"_{own.strip('<>_') or 'function'}_{self._hidden_count}"
-            self._require_value(name, target, f"{reason} → {own}", where)
+            self.require_value(name, target, f"{reason} → {own}", where)
         self._names_of[id(target)] = (target, name)
         return name
 
