@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.rivals.installation import install
 from benchmarks.rivals.running import run_quietly
+from benchmarks.servers import find_port
 
 HERE = Path(__file__).parent / "services"
 Rows = list[list[float]]
@@ -144,7 +145,7 @@ def _bentoml(module: str) -> Callable[[Place, int], Start]:
 def _mlserver(mode: str, options: dict[str, Any]) -> Callable[[Place, int], Start]:
     def start(place: Place, port: int) -> Start:
         folder = place.own(f"mlserver-{mode}")
-        settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2,
+        settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": find_port(), "metrics_port": find_port(),
                     "parallel_workers": 0, "debug": False}
         model = {"name": "cancer", "implementation": "mlserver_sklearn.SKLearnModel",
                  "parameters": {"uri": place.file, "version": "1"}, **options}
