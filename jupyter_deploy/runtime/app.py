@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import hmac
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -159,22 +159,23 @@ class App:
             return self._count(prediction, request, answer)
         elif self._caller.takes_turns(entry, request):
             room = self._turns
+        # Counted and in line before the next one is looked at: many may come in one turn of the event loop.
+        self.in_progress += 1
+        self._slots[self._gauge] = self.in_progress
         if room is None:
-            task = asyncio.ensure_future(self._answer_later(prediction, request, reply))
+            to_come = self._caller.call_later(request)
+            task = asyncio.ensure_future(self._answer_later(prediction, request, reply, to_come))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return None
-        self.in_progress += 1
-        self._slots[self._gauge] = self.in_progress
         request.reply = reply
         room.add(request)
         return None
 
-    async def _answer_later(self, prediction: Prediction, request: Request, reply: Reply) -> None:
-        self.in_progress += 1
-        self._slots[self._gauge] = self.in_progress
+    async def _answer_later(self, prediction: Prediction, request: Request, reply: Reply,
+                            to_come: Awaitable[Answer]) -> None:
         try:
-            answer = await self._caller.call_later(request)
+            answer = await to_come
         finally:
             self.in_progress -= 1
             self._slots[self._gauge] = self.in_progress

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -165,13 +165,13 @@ class Caller:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's code raises is its failure
             return self.refuse(request, error)
 
-    async def call_later(self, request: Request) -> Answer:
-        """Answer a request by calling its entry in a thread, or by awaiting it."""
+    def call_later(self, request: Request) -> Awaitable[Answer]:
+        """Answer a request by calling its entry in a thread, for which it is in line now, or by awaiting it."""
         prediction = request.route
         if prediction.entry.is_async:
-            return await self._await(request)
+            return self._await(request)
         run = partial(self._answer_queued, request, perf_counter())
-        return await self.submit(prediction.entry, run, prediction.refuse, request)
+        return self.submit(prediction.entry, run, prediction.refuse, request)
 
     def _answer_queued(self, request: Request, submitted: float) -> Answer:
         request.route.entry.meter.queued(perf_counter() - submitted)
