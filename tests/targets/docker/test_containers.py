@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -78,7 +79,9 @@ def test_a_container_that_dies_is_restarted_behind_the_same_address(docker: Dock
 
 
 def test_stop_answers_what_was_accepted_and_start_brings_it_back(docker: Docker) -> None:
-    url = docker.deploy("one").url
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]  # not one of those that other tests' endpoints take while this one is stopped
+    url = docker.deploy("one", port=port).url
     answers = []
     caller = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/wait", json={"x": 2.0}, timeout=30).json()))
     caller.start()

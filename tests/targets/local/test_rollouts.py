@@ -151,14 +151,15 @@ def test_a_shadow_answers_nobody_and_is_compared(local, until):
     assert (found["live"]["requests"], found["other"]["requests"]) == (41, 41)
     assert (found["live"]["p95"] is None, found["other"]["p95"]) == (False, None)  # copies wait for each other
     rows = list(read_differences("tiny"))
-    assert len(rows) == 10
-    assert (rows[0]["entry"], rows[0]["path"], rows[0]["live"], rows[0]["shadow"], rows[0]["input"]) == (
-        "answer", ["x"], 0, 0.5, {"x": 0})
+    assert sorted(row["live"] for row in rows) == list(range(0, 40, 4))  # answered in several threads
+    x = rows[0]["live"]
+    assert (rows[0]["entry"], rows[0]["path"], rows[0]["shadow"], rows[0]["input"]) == (
+        "answer", ["x"], x + 0.5, {"x": x})
     (file,) = (data_dir() / "rollouts" / "tiny").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     shown = format_status(local.target.status("tiny")[0])
     assert "75.6% of 41 equal, largest difference 0.5" in shown
-    assert "answer.x: live 0, shadow 0.5, for {\"x\": 0}" in shown
+    assert f'answer.x: live {x}, shadow {x + 0.5}, for {{"x": {x}}}' in shown
     assert "nbdeploy_requests_total" in httpx.get(f"{url}/metrics").text
     assert local.target.promote("tiny").version == second.version
     assert post(url, 4).json()["x"] == 4.5
