@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 from contextlib import closing
 
 import httpx
 import pytest
+from small_disk import mount_small_disk
 from tiny import wait_until
 
 from jupyter_deploy.registry import data_dir, open_registry, registry_path
@@ -21,17 +20,10 @@ SIZE = 24 << 20
 
 @pytest.fixture
 def small_disk(local, tmp_path):
-    """Put the data folder on a disk of 24 MB; skips where this user may not mount one."""
-    folder = tmp_path / "data"
-    folder.mkdir(exist_ok=True)
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
-    yield local
-    stop_supervisor()
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    """Put the data folder on a disk of 24 MB."""
+    with mount_small_disk(tmp_path / "data", SIZE):
+        yield local
+        stop_supervisor()
 
 
 def fill(path) -> None:
