@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+from jupyter_deploy.runtime.server import BACKLOG, Full, raise_limit
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener
 
 CONNECT_SECONDS = 10.0
@@ -31,6 +32,7 @@ class Forward:
         self.listener = listener
         self.ports: tuple[int, ...] = ()
         self._open: set[_Caller] = set()
+        self._most = raise_limit() // 2  # a connection that is passed on takes two open files
         self._server: asyncio.Server | None = None
 
     async def switch(self, ports: Sequence[int]) -> None:
@@ -39,7 +41,10 @@ class Forward:
         if self._server is None:
             self.listener.listen()
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: _Caller(self), sock=self.listener.socket)
+            self._server = await loop.create_server(self._admit, sock=self.listener.socket, backlog=BACKLOG)
+
+    def _admit(self) -> asyncio.Protocol:
+        return _Caller(self) if len(self._open) < self._most else Full()
 
     async def close(self, seconds: float) -> None:
         """Refuse callers from now on; let what is under way end for at most `seconds`, then end all connections."""
@@ -75,6 +80,8 @@ class _Side(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: _Side | None = None
+        self.ended = False
+        """Nothing more comes in here."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -85,10 +92,12 @@ class _Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
+        self.ended = True
         if self.other is not None and self.other.transport is not None and self.other.transport.can_write_eof():
             with contextlib.suppress(OSError, RuntimeError):
                 self.other.transport.write_eof()
-        return True
+        # When both have said all, nothing more happens that could close the connection: this does.
+        return self.other is None or not self.other.ended
 
     def connection_lost(self, _error: Exception | None) -> None:
         if self.other is not None and self.other.transport is not None:
