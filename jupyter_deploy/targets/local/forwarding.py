@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-from jupyter_deploy.runtime.server import BACKLOG, Full, raise_limit
+from jupyter_deploy.runtime.room import BACKLOG, Full, raise_limit
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener
 
 CONNECT_SECONDS = 10.0
