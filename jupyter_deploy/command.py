@@ -34,9 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         sys.stderr.write(f"nbdeploy: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        sys.stderr.write("nbdeploy: interrupted\n")
-        return 1
     except BrokenPipeError:
         return 1
 

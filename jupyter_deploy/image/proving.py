@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from jupyter_deploy.bundle import Bundle
-from jupyter_deploy.errors import ImageError, ProofError, ServiceError
+from jupyter_deploy.errors import DeployError, ImageError, ProofError, ServiceError
 from jupyter_deploy.image.dockerfile import PORT
 from jupyter_deploy.image.engine import Engine
+from jupyter_deploy.image.refusals import explain_foreign
 from jupyter_deploy.proof import TIMEOUT, Proof, prove, table
 
 _PATIENCE = 300.0
@@ -83,8 +84,9 @@ def _wait_until_ready(engine: Engine, container: str, connection: http.client.HT
                        f"{_tail(engine.logs(container))}")
 
 
-def _not_started(engine: Engine, container: str) -> ServiceError:
-    return ServiceError(f"the service did not start in its container:\n{_tail(engine.logs(container))}")
+def _not_started(engine: Engine, container: str) -> DeployError:
+    log = engine.logs(container)
+    return explain_foreign(log) or ServiceError(f"the service did not start in its container:\n{_tail(log)}")
 
 
 def _tail(log: str) -> str:

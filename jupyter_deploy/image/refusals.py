@@ -68,15 +68,22 @@ def strip_colours(text: str) -> str:
     return _COLOUR.sub("", text).strip()
 
 
+def explain_foreign(log: str) -> ImageError | None:
+    """Say that an image is for other machines than the engine's; None when a log tells of nothing like it."""
+    if "exec format error" not in log.lower():
+        return None
+    return ImageError("the engine's machine cannot run programs of that platform, and the proof runs the service",
+                      advice="set up emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or "
+                             "build on such a machine")
+
+
 def explain_build(message: str, log: Sequence[str]) -> ImageError:
     """Say why a build ended: what `layers.py` said, else the end of the engine's log."""
     own = [line.removeprefix(_OWN) for line in log if line.startswith(_OWN)]
     if own:
         return ImageError(f"the image cannot be built: {own[-1]}")
-    if "exec format error" in "\n".join([message, *log]):
-        return ImageError("the image cannot be built: the engine's machine cannot run programs of that platform",
-                          advice="set up emulation (docker run --privileged --rm tonistiigi/binfmt --install all), or "
-                                 "build on such a machine")
+    if foreign := explain_foreign("\n".join([message, *log])):
+        return foreign
     if unreached := _UNREACHED.match(message):
         name, reason = unreached.groups()
         return ImageError(f"the image cannot be built: {name}, which it copies from, cannot be pulled: {reason}",

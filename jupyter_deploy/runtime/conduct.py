@@ -30,6 +30,11 @@ def dump_conduct(entries: Iterable[ServedEntry], caller: Caller) -> dict[str, di
             for one in entries if one.seconds < float("inf")}
 
 
+def known_grips(conduct: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Give what was found out that another worker of the version need not measure again: `--grip` tells it."""
+    return {name: one["grip"] for name, one in conduct.items() if one["grip"] != "unknown"}
+
+
 def brief_conduct(conduct: Mapping[str, Mapping[str, Any]]) -> str:
     """Say it in a few words: `predict 0.1 ms, together; score 12 ms, Python's lock 3% free`."""
     return "; ".join(", ".join(_list_words(name, one)) for name, one in conduct.items())

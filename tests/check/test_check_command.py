@@ -194,7 +194,7 @@ def test_an_interrupted_check_leaves_nothing(number: signal.Signals, tmp_path: P
         time.sleep(0.1)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "interrupted" in said
     assert not list(folder.iterdir())
     listed = subprocess.run(["ps", "-ww", "-e", "-o", "command="], capture_output=True, text=True, check=True).stdout

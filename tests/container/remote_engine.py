@@ -45,7 +45,7 @@ def remote_engine(folder: Path) -> Iterator[str]:
             ["nsenter", f"--net=/run/netns/{name}", "dockerd", "--host", address, "--tlsverify",
              "--tlscacert", certificates / "ca.pem", "--tlscert", certificates / "server.pem",
              "--tlskey", certificates / "server.key", "--data-root", folder / "data", "--exec-root", folder / "exec",
-             "--pidfile", folder / "pid", "--iptables=false", "--ip6tables=false", "--ip-masq=false"],
+             "--pidfile", folder / "pid", "--insecure-registry", f"{HERE}/30", "--iptables=false", "--ip6tables=false", "--ip-masq=false"],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             command = ["docker", "--host", address, "--tlsverify", "--tlscacert", f"{certificates}/ca.pem",

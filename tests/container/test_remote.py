@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from engine import BASE
-from remote_engine import SSHD, remote_engine, ssh_server, why_not, write_context
+from remote_engine import HERE, SSHD, remote_engine, ssh_server, why_not, write_context
 from test_built_image import rewrite
+from tiny_registry import serving
 
 from jupyter_deploy.errors import ImageError, ProofError, TargetError
 from jupyter_deploy.image import BuildOptions, Image, build_image
@@ -36,7 +37,9 @@ def test_an_image_is_built_and_proven_there(bundle: Path, tmp_path: Path, monkey
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
             there = connect()
             assert there.where == address
-            image = build_image(bundle, options=BuildOptions(base=BASE))
+            with serving(HERE) as registry:
+                image = build_image(bundle, options=BuildOptions(base=BASE, tag=f"{registry.name}/scaling:1", push=True))
+                assert [place.rpartition("/")[2] for place in registry.manifests] == ["1"]
             assert (image.proof.calls, image.proof.equal) == (2, 2)
             assert there.find(image.reference) is not None
             assert here.find(image.id) is None

@@ -15,15 +15,15 @@ class Registry(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), Handler)
         self.blobs: dict[str, int] = {}
         self.manifests: dict[str, dict[str, object]] = {}
         self.parts: dict[str, bytes] = {}
 
     @property
     def name(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
+        return f"{self.server_address[0]}:{self.server_address[1]}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -87,8 +87,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Registry]:
-    registry = Registry()
+def serving(host: str = "127.0.0.1") -> Iterator[Registry]:
+    registry = Registry(host)
     thread = threading.Thread(target=registry.serve_forever, daemon=True)
     thread.start()
     try:

@@ -95,9 +95,11 @@ def find_variables(manifest: Manifest, given: Mapping[str, str]) -> dict[str, st
     return found
 
 
-def write_arguments(name: str, limits: Limits, digest: str | None) -> tuple[str, ...]:
-    """Give what follows `serve` on the command line of a container's runtime."""
+def write_arguments(name: str, limits: Limits, digest: str | None, grips: Mapping[str, str] | None = None
+                    ) -> tuple[str, ...]:
+    """Give what follows `serve` on the command line of a container's runtime; `grips` as `known_grips` gives them."""
     drain = GRACE_SECONDS + limits.call_seconds
     given = {"--name": name, "--drain": drain, "--max-body": limits.max_body, "--max-queue": limits.max_queue,
              "--timeout": limits.timeout, "--api-key-digest": digest}
-    return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))
+    words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    return (*words, *(word for entry, grip in sorted((grips or {}).items()) for word in ("--grip", f"{entry}={grip}")))

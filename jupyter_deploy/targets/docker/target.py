@@ -32,6 +32,7 @@ from jupyter_deploy.registry import (
     registry_path,
     save_deployment,
 )
+from jupyter_deploy.runtime.conduct import known_grips
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.deployments import find_records
 from jupyter_deploy.targets.docker.containers import Container, Containers, Share, Spec, is_ours
@@ -112,8 +113,9 @@ class DockerTarget:
         engine = connect()
         image = build_image(plan.bundle, options=BuildOptions(base=options.base, environment=variables),
                             report=report, say=report_steps(report))
-        running = self._run(engine, plan.name, manifest, plan.version, image.id, _workers(options, known),
-                            options.limits, options.api_key_digest, variables)
+        arguments = write_arguments(plan.name, options.limits, options.api_key_digest)
+        running = self._run(engine, plan.name, manifest, plan.version, image.id, _workers(options, known), arguments,
+                            variables)
         handle = ",".join(running.ids)
         self._staged[handle] = running
         first = running.containers[0]
@@ -122,10 +124,10 @@ class DockerTarget:
                          Containers(engine, data_dir()).read_conduct(first.id))
 
     def _run(self, engine: Engine, name: str, manifest: Manifest, version: str, image: str, workers: int,
-             limits: Limits, digest: str | None, variables: Mapping[str, str]) -> _Running:
+             arguments: tuple[str, ...], variables: Mapping[str, str]) -> _Running:
         containers = Containers(engine, data_dir())
         gpus = engine.wants_gpus(manifest)
-        spec = Spec(name, version, image, write_arguments(name, limits, digest), variables, gpus)
+        spec = Spec(name, version, image, arguments, variables, gpus)
         return _Running(spec, containers.start_all(spec, workers))
 
     def apply(self, plan: Plan, candidate: Candidate, proof: Mapping[str, Any] | None) -> Deployment:
@@ -234,8 +236,9 @@ class DockerTarget:
             base = record.limits.get("base")
             image = build_image(Path(found.bundle), options=BuildOptions(base=base, environment=variables)).id
         limits = Limits(*(record.limits[key] for key in ("max_body", "max_queue", "timeout")))
-        running = self._run(engine, record.name, manifest, version, image, record.workers, limits,
-                            record.api_key_digest, variables)
+        arguments = write_arguments(record.name, limits, record.api_key_digest,
+                                    known_grips((found.proof or {}).get("conduct", {})))
+        running = self._run(engine, record.name, manifest, version, image, record.workers, arguments, variables)
         try:
             return self._go_live(dataclasses.replace(record, version=version), running, kind)
         except BaseException:

@@ -35,6 +35,7 @@ from jupyter_deploy.registry import (
     save_deployment,
     save_rollout,
 )
+from jupyter_deploy.runtime.conduct import known_grips
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.local.gauges import FILE, Gauges
 from jupyter_deploy.targets.local.listeners import Listener
@@ -116,8 +117,7 @@ class Ledger:
     def find_grips(self, version: str) -> dict[str, str]:
         """Give what entries of a version do with the interpreter, as far as it was measured when it was proven."""
         known = find_version(self._registry, self.name, version)
-        conduct = (known.proof or {}).get("conduct", {}) if known else {}
-        return {name: one["grip"] for name, one in conduct.items() if one["grip"] != "unknown"}
+        return known_grips((known.proof or {}).get("conduct", {}) if known else {})
 
     def find_version(self, version: str) -> VersionRecord:
         """Give the row of a version, or of its number (`TargetError`, with those that there are)."""

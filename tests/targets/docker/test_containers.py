@@ -48,6 +48,18 @@ def test_what_a_container_found_out_about_its_entries_is_told(docker: Docker) ->
     assert candidate.conduct["answer"]["alone"] == "it does not take a table"
 
 
+def test_a_version_that_comes_back_is_not_measured_again(docker: Docker) -> None:
+    source = "import time\ndef answer(x: int) -> int:\n    time.sleep(0.01)\n    return x\n"
+    plan = docker.plan("one", source=source, golden=[("answer", {"x": 1}, 1)])
+    candidate = docker.target.stage(plan)
+    assert candidate.conduct["answer"]["grip"] == "waits"
+    docker.target.apply(plan, candidate, {"calls": 1, "equal": 1, "conduct": candidate.conduct})
+    docker.target.stop("tiny")
+    docker.target.start("tiny")
+    (container,) = docker.containers()
+    assert inspect(container, "{{json .Config.Cmd}}").endswith('"--grip","answer=waits"]')
+
+
 def test_a_container_gets_the_limits_that_its_proof_suggests(docker: Docker) -> None:
     docker.deploy("one", api_key="secret")
     (container,) = docker.containers()
