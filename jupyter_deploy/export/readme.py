@@ -25,7 +25,7 @@ def describe_image(project: Project, *, fetched: bool) -> str:
 ## The image
 {wheels}
     docker build -t {name} .
-    docker run --rm --read-only -p {PORT}:{PORT} {name}
+    docker run --rm --read-only --tmpfs /tmp -p {PORT}:{PORT} {name}
 
 It runs as nobody, takes `serve` as its argument or none, and listens on `PORT` where that is set. `image/` holds what
 it is made of: the packages by their hashes in `{LOCK}`, their bill of materials in `image/sbom.cdx.json`.

@@ -13,7 +13,8 @@ from typing import Any
 from jupyter_deploy.errors import RequirementError
 from jupyter_deploy.hardware.facts import read_facts
 
-_OBJECT = re.compile(r".+\.so(\.\d+)*")
+OBJECT = re.compile(r".+\.so(\.\d\w*)*")
+"""The name of a shared object: `libz.so`, `libz.so.1.3`, `libcrypto.so.1.1.1k`."""
 _MAGIC = b"\x7fELF"
 _ASK_SECONDS = 30
 
@@ -105,7 +106,7 @@ def _is_found(path: Path, linked: Linked, soname: str) -> bool:
 
 
 def _list_objects(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(_walk(folder)) if _OBJECT.fullmatch(path.name) and path.is_file())
+    return (path for path in sorted(_walk(folder)) if OBJECT.fullmatch(path.name) and path.is_file())
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from jupyter_deploy.errors import ImageError
 from jupyter_deploy.hardware import SystemLibrary, choose_wheels, is_runtime, name_cuda_package, system_libraries
+from jupyter_deploy.hardware.libraries import OBJECT
 from jupyter_deploy.image.engine import Engine
 from jupyter_deploy.image.wheels import Wheel
 from jupyter_deploy.requirements import Distribution, Pin, Requirements, name_with_cuda
@@ -22,7 +22,6 @@ from jupyter_deploy.runtime.manifest import Manifest
 
 RELEASE = "trixie"
 """The Debian release of the default base."""
-_OBJECT = re.compile(r"\.so(\.\d+)*$")
 
 
 @dataclass(frozen=True)
@@ -128,5 +127,5 @@ def _find_libraries(wheels: Sequence[Wheel], release: str, present: Sequence[str
     with tempfile.TemporaryDirectory(prefix="nbdeploy-objects-") as folder:
         for wheel in wheels:
             with zipfile.ZipFile(wheel.file) as archive:
-                archive.extractall(folder, [name for name in archive.namelist() if _OBJECT.search(name)])
+                archive.extractall(folder, [name for name in archive.namelist() if OBJECT.fullmatch(name)])
         return system_libraries([Path(folder)], release=release, present=present)

@@ -21,6 +21,8 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What engines call a machine, and what Python and wheels call it."""
 ALL_GPUS = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
 """What a container is created with that gets the engine's GPUs."""
+WRITABLE = {"/tmp": ""}  # noqa: S108 - inside the container
+"""What a container may write, which is gone when it ends: libraries ask for a place for temporary files at import."""
 _TIMEOUT = 600
 """Seconds that one answer of the engine may take."""
 
@@ -105,7 +107,7 @@ class Engine:
         with explained("start the container", where=self.where, gpus=gpus):
             container = self._client.containers.run(
                 image, name=name, detach=True, environment=dict(environment), read_only=True, cap_drop=["ALL"],
-                security_opt=["no-new-privileges"], labels={"nbdeploy.proof": "1"},
+                security_opt=["no-new-privileges"], tmpfs=WRITABLE, labels={"nbdeploy.proof": "1"},
                 device_requests=ALL_GPUS if gpus else None)
         return str(container.id)
 

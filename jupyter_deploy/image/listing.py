@@ -54,5 +54,5 @@ def format_image(image: Mapping[str, Any]) -> str:
     sizes = [("base", rest), *layers, ("total", image["size"])]
     lines += [f"  {name:<14} {size / 1e6:9.2f} MB" for name, size in sizes]
     lines += [f"bill of materials: {image['sbom']}",
-              f"try it: docker run --rm --read-only -p 8080:8080 {reference}"]
+              f"try it: docker run --rm --read-only --tmpfs /tmp -p 8080:8080 {reference}"]
     return "\n".join(lines)

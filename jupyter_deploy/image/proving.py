@@ -23,8 +23,8 @@ _PATIENCE = 300.0
 def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping[str, str]) -> Proof:
     """Run the image under a private name and replay the golden calls; the container is gone afterwards.
 
-    It runs as strictly as any platform would: as nobody, without capabilities, its file system read-only. A service
-    that needs a GPU gets the engine's, and one that can use a GPU gets them where there are any.
+    It runs as strictly as any platform would: as nobody, without capabilities, its file system read-only but for
+    `/tmp`. A service that needs a GPU gets the engine's, and one that can use a GPU gets them where there are any.
 
     Raises
     ------

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from containers import docker, inspect, running
+from engine import BASE
 
-from jupyter_deploy.image import Image
+from jupyter_deploy.image import BuildOptions, Image, build_image
+from jupyter_deploy.image.engine import Engine
 
 ANSWER = {"value": 999000.0}
 TENSOR = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [2.0]}]}
@@ -28,6 +33,21 @@ def test_kubernetes_restricted(image: Image) -> None:
     with running(image.reference, *options) as container:
         assert container.ask("POST", "/scale", {"x": 2.0}) == (200, ANSWER)
         assert docker("exec", container.identity, "id", "-u") == "12345"
+
+
+def test_a_service_may_want_a_place_for_temporary_files(make_bundle: Callable[..., Path], engine: Engine) -> None:
+    """As torch does when transformers is imported: the proof gives it `/tmp`, which platforms have as well."""
+    place = "import tempfile\nplace = tempfile.NamedTemporaryFile\n"
+    bundle = make_bundle(f"temporary-{os.getpid()}", place, """
+def scale(x: float, root: bool = False) -> float:
+    with place("w+") as file:
+        file.write(str(x))
+        file.seek(0)
+        return float(file.read())
+""")
+    built = build_image(bundle, options=BuildOptions(base=BASE))
+    engine.remove_image(built.reference)
+    assert (built.proof.calls, built.proof.equal) == (2, 2)
 
 
 def test_sagemaker_says_serve_and_is_root(image: Image) -> None:

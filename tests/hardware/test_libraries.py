@@ -37,6 +37,17 @@ def test_what_a_package_brings_along_is_not_asked_for(tmp_path: Path) -> None:
     assert system_libraries([folder]) == ()
 
 
+def test_a_version_may_end_with_a_letter(tmp_path: Path) -> None:
+    (path,) = sorted(Path(importlib.util.find_spec("httptools").origin).parent.glob("parser/parser*.so"))  # type: ignore[union-attr, arg-type]
+    (tmp_path / "vision").mkdir()
+    (tmp_path / "vision.libs").mkdir()
+    # The very object, asking for another library, which the wheel has brought along.
+    (tmp_path / "vision" / "parser.so").write_bytes(path.read_bytes().replace(b"libc.so.6\0", b"lib.so.1k\0"))
+    assert "lib.so.1k" in {one.soname for one in system_libraries([tmp_path])}
+    (tmp_path / "vision.libs" / "lib.so.1k").write_bytes(path.read_bytes())
+    assert "lib.so.1k" not in {one.soname for one in system_libraries([tmp_path])}
+
+
 def test_packages_are_called_as_the_release_calls_them(tmp_path: Path) -> None:
     (path,) = sorted(Path(importlib.util.find_spec("httptools").origin).parent.glob("parser/parser*.so"))  # type: ignore[union-attr, arg-type]
     folder = tmp_path / "site"

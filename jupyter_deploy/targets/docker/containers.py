@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.errors import ServiceError, TargetError
-from jupyter_deploy.image.engine import ALL_GPUS, Engine
+from jupyter_deploy.image.engine import ALL_GPUS, WRITABLE, Engine
 from jupyter_deploy.image.refusals import explained
 
 PORT = 8080
@@ -131,7 +131,7 @@ class Containers:
         labels = {_DEPLOYMENT: spec.name, _VERSION: spec.version, _OWNER: self._owner}
         host = {
             "port_bindings": {PORT: ("127.0.0.1", _find_port(self._taken()))}, "read_only": True, "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"], "tmpfs": {"/tmp": ""},  # noqa: S108 - inside the container
+            "security_opt": ["no-new-privileges"], "tmpfs": WRITABLE,
             "log_config": {"Type": "json-file", "Config": _LOG}, "init": False, **(share.dump() if share else {}),
         }
         if spec.gpus:
