@@ -7,6 +7,7 @@ import re
 import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import IO, Any
 
 from jupyter_deploy.errors import ImageError
@@ -23,6 +24,8 @@ ALL_GPUS = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
 """What a container is created with that gets the engine's GPUs."""
 WRITABLE = {"/tmp": ""}  # noqa: S108 - inside the container
 """What a container may write, which is gone when it ends: libraries ask for a place for temporary files at import."""
+_LIMITS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota"}
+"""Where an engine says whether it can limit something."""
 _TIMEOUT = 600
 """Seconds that one answer of the engine may take."""
 
@@ -47,6 +50,13 @@ class Engine:
         """What the engine's machine is: `x86_64`, `aarch64`."""
         architecture = str(self._client.version()["Arch"])
         return _MACHINES.get(architecture, architecture)
+
+    @cached_property
+    def limited(self) -> frozenset[str]:
+        """What it can limit for a container, of `memory` and `cpus`: a rootless engine often neither."""
+        with explained("say what it can do", where=self.where):
+            told = self._client.api.info()
+        return frozenset(key for key, name in _LIMITS.items() if told.get(name, True))
 
     def find(self, reference: str) -> dict[str, Any] | None:
         """Give what the engine knows about an image; None when it has none of that name or id."""

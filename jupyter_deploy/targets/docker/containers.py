@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_deploy.errors import ServiceError, TargetError
 from jupyter_deploy.image.engine import ALL_GPUS, WRITABLE, Engine
 from jupyter_deploy.image.refusals import explained
+from jupyter_deploy.targets.docker.share import Share
 
 PORT = 8080
 """Where a service listens in its container."""
@@ -30,8 +31,6 @@ READY_SECONDS = 300.0
 _STEP_SECONDS = 0.05
 _BEGINNING = 200
 """Lines of its log that a service may have written when it is ready."""
-_CPU_PERIOD = 100_000
-"""Microseconds: what engines count processor time in."""
 
 Line = dict[str, Any]
 _explained = partial(explained, kind=TargetError, missing=True)
@@ -48,24 +47,6 @@ class Spec:
     """What follows `serve` on the command line of the runtime."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     gpus: bool = False
-
-
-@dataclass(frozen=True)
-class Share:
-    """What a container may use, and that the engine restarts it whenever it ends."""
-
-    memory: int | None
-    """Bytes; None: no limit."""
-    cpus: float | None
-
-    def dump(self) -> dict[str, Any]:
-        """Give it as an engine takes it."""
-        limits: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
-        if self.memory is not None:
-            limits |= {"mem_limit": self.memory, "memswap_limit": self.memory}
-        if self.cpus is not None:
-            limits |= {"cpu_period": _CPU_PERIOD, "cpu_quota": int(self.cpus * _CPU_PERIOD)}
-        return limits
 
 
 @dataclass(frozen=True)

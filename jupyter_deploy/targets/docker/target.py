@@ -12,7 +12,6 @@ from typing import Any
 
 from jupyter_deploy.environment import Environment
 from jupyter_deploy.errors import BundleError, TargetError
-from jupyter_deploy.hardware import parse_usage, suggest_size
 from jupyter_deploy.image import BuildOptions, build_image
 from jupyter_deploy.image.build import default_base
 from jupyter_deploy.image.engine import Engine, connect
@@ -35,7 +34,7 @@ from jupyter_deploy.registry import (
 from jupyter_deploy.runtime.conduct import known_grips
 from jupyter_deploy.runtime.manifest import BundleDamaged, Manifest, read_manifest
 from jupyter_deploy.targets.deployments import find_records
-from jupyter_deploy.targets.docker.containers import Container, Containers, Share, Spec, is_ours
+from jupyter_deploy.targets.docker.containers import Container, Containers, Spec, is_ours
 from jupyter_deploy.targets.docker.logs import follow_logs, read_logs, remove_files
 from jupyter_deploy.targets.docker.options import (
     GRACE_SECONDS,
@@ -46,6 +45,7 @@ from jupyter_deploy.targets.docker.options import (
     write_arguments,
 )
 from jupyter_deploy.targets.docker.retire import retire, retire_later
+from jupyter_deploy.targets.docker.share import Share, check_share, choose_share, tell_unlimited
 from jupyter_deploy.targets.docker.state import containers_of, describe_deployment
 from jupyter_deploy.targets.local.client import Client, start_ahead
 from jupyter_deploy.targets.local.client import connect as reach_supervisor
@@ -101,7 +101,9 @@ class DockerTarget:
     def check(self, name: str, options: DockerOptions, version: str | None = None) -> None:  # noqa: ARG002
         """Refuse what could not go live, before it is made or started."""
         check_options(name, options, _find(name))
-        check_local(connect())
+        engine = connect()
+        check_local(engine)
+        check_share(engine, options)
 
     def stage(self, plan: Plan, report: Report = lambda *_: None) -> Candidate:
         """Build the image, prove it, and start its containers unseen by callers."""
@@ -116,6 +118,8 @@ class DockerTarget:
         arguments = write_arguments(plan.name, options.limits, options.api_key_digest)
         running = self._run(engine, plan.name, manifest, plan.version, image.id, _workers(options, known), arguments,
                             variables)
+        if unlimited := tell_unlimited(engine):
+            report("limits", unlimited, 0.0)
         handle = ",".join(running.ids)
         self._staged[handle] = running
         first = running.containers[0]
@@ -135,15 +139,13 @@ class DockerTarget:
         began = time.monotonic()
         options: DockerOptions = plan.options
         running = self._staged[candidate.handle]
-        usage = (proof or {}).get("usage")
-        size = suggest_size(parse_usage(usage)) if usage else None
+        share = choose_share(connect(), options, (proof or {}).get("usage"))
         known = _find(plan.name)
         record = Record(
             plan.name, self.name, options.host or (known.host if known else LOOPBACK),
             options.port or (known.port if known else 0), _workers(options, known), plan.version,
             limits={**dataclasses.asdict(options.limits), "base": options.base, "gpus": running.spec.gpus,
-                    "memory": options.memory or (size.memory if size else None),
-                    "cpus": options.cpus or (size.cpus if size else None)},
+                    "memory": share.memory, "cpus": share.cpus},
             api_key_digest=options.api_key_digest)
         release = VersionRecord(
             plan.name, plan.version, str(plan.bundle), _environment(running.spec.image), dict(proof) if proof else None,
