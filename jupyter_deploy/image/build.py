@@ -133,6 +133,8 @@ def _prepare(bundle: Bundle, options: BuildOptions, engine: Engine, report: Repo
     machine = read_platform(options.platform) if options.platform else engine.machine
     base = options.base or default_base(bundle.manifest.python)
     found = _find_base(base, options.platform, engine, report)
+    if bundle.manifest.hardware is not None and bundle.manifest.hardware.gpu == "needed":
+        engine.ask(found, ["python3", "-I", "-S", "-c", ""], gpus=True)  # without one the proof would fail, much later
     with _stage(report, "wheels") as said:
         wheels = choose_wheels_for(bundle, Platform(bundle.manifest.python, machine), data_dir() / "wheels",
                                    said.append)

@@ -94,14 +94,14 @@ class Engine:
             self.remove_unnamed(stage)
         return log.image
 
-    def ask(self, image: str, command: list[str]) -> str:
+    def ask(self, image: str, command: list[str], *, gpus: bool = False) -> str:
         """Run a command in a container of its own, without a network, and give what it printed."""
         api = self._client.api
-        with explained(f"run {command[0]} in the base image", where=self.where,
+        with explained(f"run {command[0]} in the base image", where=self.where, gpus=gpus,
                        advice="name a base image that has it with --base"):
             container = api.create_container(
-                image, command[1:], entrypoint=command[:1],
-                host_config=api.create_host_config(network_mode="none", read_only=True))["Id"]
+                image, command[1:], entrypoint=command[:1], host_config=api.create_host_config(
+                    network_mode="none", read_only=True, device_requests=ALL_GPUS if gpus else None))["Id"]
             try:
                 api.start(container)
                 status = api.wait(container)["StatusCode"]
