@@ -130,7 +130,10 @@ def _of_builds(builds: tuple[Build, ...]) -> Iterator[_Weighed]:
         elif framework.state == "never":
             yield "", Evidence("framework", f"{title} answers on the processor, whatever it was trained on", one.reason)
         elif build.cuda is None:
-            yield "", Evidence("build", f"{title} is a build without CUDA", one.reason)
+            # Where the build for the processor is a distribution of its own, the other one has CUDA.
+            says = "does not tell with which CUDA it is built" if "distribution" in framework.cuda else (
+                "is a build without CUDA")
+            yield "", Evidence("build", f"{title} {says}", one.reason)
         elif framework.automatic:
             yield "usable", Evidence("framework", f"{title} uses a GPU by itself where there is one", one.reason)
         if build.cuda is not None:

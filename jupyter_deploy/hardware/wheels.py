@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from jupyter_deploy.errors import RequirementError
 from jupyter_deploy.hardware.builds import Build, find_builds, is_only_for_cuda, list_frameworks
 from jupyter_deploy.runtime.manifest import Hardware
 
@@ -39,7 +40,14 @@ class Wheels:
 
 
 def choose_wheels(requirements: Requirements, hardware: Hardware | None) -> Wheels:
-    """Choose the builds of a service's distributions by whether it gets a GPU."""
+    """Choose the builds of a service's distributions by whether it gets a GPU.
+
+    Raises
+    ------
+    RequirementError
+        When the author asks for a GPU and a build with CUDA requires packages that are not installed.
+
+    """
     gpu = hardware is not None and hardware.gpu != "none"
     builds = find_builds(requirements)
     taken = []
@@ -60,7 +68,7 @@ def _choose(one: Distribution, builds: tuple[Build, ...], hardware: Hardware | N
         return Wheel(one.name, one.version)
     if build is None:
         return _without_build(one, name, hardware)
-    return _without_gpu(one, build) if hardware is None else _with_gpu(one, build)
+    return _without_gpu(one, build) if hardware is None else _with_gpu(one, build, hardware)
 
 
 def _without_build(one: Distribution, name: str, hardware: Hardware | None) -> Wheel:
@@ -68,11 +76,15 @@ def _without_build(one: Distribution, name: str, hardware: Hardware | None) -> W
 
     It stays what it is, unless the author asked for a GPU: another package may be what wants one.
     """
-    asked = hardware is not None and any(evidence.kind == "option" for evidence in hardware.evidence)
-    for framework in list_frameworks() if asked else ():
+    for framework in list_frameworks() if hardware is not None and _asks(hardware) else ():
         if framework.cpu.get("distribution") == name:
             return Wheel(framework.cuda["distribution"], one.version, reason="a GPU is asked for: the build with CUDA")
     return Wheel(one.name, one.version)
+
+
+def _asks(hardware: Hardware) -> bool:
+    """Whether the author said that the service gets a GPU."""
+    return any(evidence.kind == "option" for evidence in hardware.evidence)
 
 
 def _without_gpu(one: Distribution, build: Build) -> Wheel:
@@ -86,11 +98,16 @@ def _without_gpu(one: Distribution, build: Build) -> Wheel:
     return Wheel(one.name, one.version)
 
 
-def _with_gpu(one: Distribution, build: Build) -> Wheel:
+def _with_gpu(one: Distribution, build: Build, hardware: Hardware) -> Wheel:
     version = Version(one.version)
     cpu = build.framework.cpu
     if "local" in cpu and version.local == cpu["local"]:
-        return Wheel(one.name, version.public, reason="a GPU is asked for: the build with CUDA")
+        if _asks(hardware):  # the other build requires packages with CUDA's libraries, which the lock has not
+            raise RequirementError(
+                f"a GPU is asked for, and {one.name} {one.version} is the build for the processor", where=one.reason,
+                advice="install the one with CUDA in the kernel and deploy again: "
+                       f"pip install --force-reinstall {one.name}=={version.public}")
+        return Wheel(one.name, one.version, cpu["index"])
     index = build.framework.cuda.get("index")
     if index is not None and version.local:
         return Wheel(one.name, one.version, index.format(tag=version.local))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import secrets
 import time
@@ -18,6 +19,8 @@ from jupyter_deploy.proof import TIMEOUT, Proof, prove, table
 
 _PATIENCE = 300.0
 """Seconds that a service may take to load."""
+_TRACE = 12
+"""Lines of a traceback that are shown: its end says what failed."""
 
 
 def prove_image(engine: Engine, image: str, bundle: Bundle, environment: Mapping[str, str]) -> Proof:
@@ -90,4 +93,15 @@ def _not_started(engine: Engine, container: str) -> DeployError:
 
 
 def _tail(log: str) -> str:
-    return "\n".join(log.strip().splitlines()[-15:])
+    return "\n".join(_lay_out(line) for line in log.strip().splitlines()[-15:])
+
+
+def _lay_out(line: str) -> str:
+    """Write a line of a service's log for people; one that something else wrote stays as it is."""
+    try:
+        record = json.loads(line)
+        text = f"{record['message']} ({record['where']})" if "where" in record else str(record["message"])
+    except (ValueError, TypeError, KeyError):
+        return line
+    trace = str(record.get("traceback", "")).rstrip().splitlines()[-_TRACE:]
+    return "\n".join([text, *(f"    {one}" for one in trace)])

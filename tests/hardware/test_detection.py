@@ -42,6 +42,13 @@ def test_the_need_follows_from_the_evidence(installed, values, code, gpu) -> Non
     assert (found.cuda is None) == (gpu == "none" or installed in (evidence.TORCH_CPU, evidence.XGBOOST))
 
 
+def test_a_build_with_cuda_of_no_known_version_is_not_called_one_without() -> None:
+    """The packages of an index have CUDA in them on Linux."""
+    found = decide(evidence.XGBOOST)
+    assert found is not None
+    assert [one.text for one in found.evidence] == ["xgboost 3.2.0 does not tell with which CUDA it is built"]
+
+
 def test_nothing_is_said_where_no_package_could_use_a_gpu() -> None:
     assert decide({"numpy": "2.4.6"}, code="plan.to('cuda')") is None
     assert describe_hardware(None) == ["no GPU: no package of the service could use one"]
