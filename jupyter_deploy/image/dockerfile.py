@@ -14,7 +14,10 @@ USER = "65532:65532"
 """Nobody's: a platform may run the image as another user, which needs no entry in `/etc/passwd` either."""
 PORT = 8080
 """What SageMaker, KServe, Cloud Run and the Lambda adapter expect; `PORT` in the environment is another."""
-LAMBDA_ADAPTER = "public.ecr.aws/awsguru/aws-lambda-adapter:1.0.0"
+LAMBDA_ADAPTER = "public.ecr.aws/awsguru/aws-lambda-adapter:1.1.0"
+LAMBDA_SETTINGS = {"READINESS_CHECK_PATH": "/v2/health/ready", "READINESS_CHECK_HEALTHY_STATUS": "200-399",
+                   "ASYNC_INIT": "true", "PASS_THROUGH_PATH": "/invocations"}
+"""How the adapter, whose variables begin with `AWS_LWA_`, gets on with the service."""
 SERVICE = "service-files"
 LAID = "/layers/service"
 """Where the files of the last layer lie below which they are copied to `/`."""
@@ -132,13 +135,15 @@ def _install(packages: tuple[str, ...]) -> list[str]:
 
 
 def _add_lambda_adapter(layout: Layout) -> list[str]:
-    """Add the Lambda Web Adapter, which does nothing elsewhere; by itself it would take any answer for ready."""
+    """Add the Lambda Web Adapter, which does nothing elsewhere.
+
+    By itself it would take any answer for ready, let Lambda begin a start anew that takes ten seconds, and send
+    the events that are no HTTP requests (a direct `Invoke`) to a route that does not exist.
+    """
     if not layout.lambda_adapter:
         return []
-    return [
-        f"COPY --from={LAMBDA_ADAPTER} /lambda-adapter /opt/extensions/lambda-adapter",
-        "ENV AWS_LWA_READINESS_CHECK_PATH=/v2/health/ready AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399",
-    ]
+    settings = " ".join(f"AWS_LWA_{name}={value}" for name, value in LAMBDA_SETTINGS.items())
+    return [f"COPY --from={LAMBDA_ADAPTER} /lambda-adapter /opt/extensions/lambda-adapter", f"ENV {settings}"]
 
 
 def _labels(labels: Mapping[str, str]) -> list[str]:

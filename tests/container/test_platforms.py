@@ -56,13 +56,6 @@ def test_sagemaker_says_serve_and_is_root(image: Image) -> None:
         assert container.ask("POST", "/invocations", {"x": 2.0}) == (200, ANSWER)
 
 
-def test_lambda_adapter_waits_for_an_answer_below_400(image: Image) -> None:
-    """The adapter runs beside the service; only /tmp can be written, and there is no memory to share."""
-    with running(image.reference, "--read-only", "--tmpfs", "/tmp", "--user", "993:990", "--ipc", "none") as container:
-        assert container.ask("GET", "/v2/health/ready")[0] == 200
-        assert container.ask("POST", "/scale", {"x": 2.0}) == (200, ANSWER)
-
-
 def test_the_engine_sees_its_health(image: Image) -> None:
     with running(image.reference, "--health-interval", "1s", "--env", "PORT=9000", port=9000) as container:
         for _ in range(60):

@@ -63,7 +63,8 @@ def test_system_libraries_come_before_the_packages() -> None:
 def test_the_lambda_adapter_waits_for_readiness() -> None:
     text = environment_part(dataclasses.replace(LAYOUT, lambda_adapter=True))
     assert "/opt/extensions/lambda-adapter\n" in text
-    assert "AWS_LWA_READINESS_CHECK_PATH=/v2/health/ready AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399" in text
+    assert ("ENV AWS_LWA_READINESS_CHECK_PATH=/v2/health/ready AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399 "
+            "AWS_LWA_ASYNC_INIT=true AWS_LWA_PASS_THROUGH_PATH=/invocations\n") in text
 
 
 def test_a_label_keeps_its_spaces_and_stays_in_a_line() -> None:
