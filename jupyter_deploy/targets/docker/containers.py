@@ -9,7 +9,7 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -103,8 +103,7 @@ class Containers:
             while len(started) < number:
                 started.append(self.start(spec, share))
         except BaseException:
-            for one in started:
-                self.remove(one.id)
+            self.remove_all(one.id for one in started)
             raise
         return tuple(started)
 
@@ -176,8 +175,7 @@ class Containers:
         if all(self._update(one.id, **share.dump()) for one in started):
             return tuple(started)
         others = self.start_all(spec, len(started), share)
-        for one in started:
-            self.remove(one.id)
+        self.remove_all(one.id for one in started)
         return others
 
     def _update(self, identity: str, **settings: Any) -> bool:
@@ -219,6 +217,11 @@ class Containers:
 
         with contextlib.suppress(docker.errors.NotFound), _explained("remove a container"):
             self._api.remove_container(identity, force=True, v=True)
+
+    def remove_all(self, identities: Iterable[str]) -> None:
+        """End containers now and take them away."""
+        for identity in identities:
+            self.remove(identity)
 
     def logs(self, identity: str, lines: int) -> list[Line]:
         """Give the last log lines of a container, parsed; none of one that is gone."""
