@@ -77,7 +77,7 @@ class DockerTarget:
         lines = (
             f"build the image {name}:{manifest.version} on {options.base or default_base(manifest.python)}",
             f"prove it in a container, unseen by callers (golden calls: {len(manifest.golden)})",
-            f"run it{gpu}, with the limits that the proof suggests; containers: {_workers(options, _find(name))}",
+            f"run it{gpu}, with the limits that the proof suggests; containers: {_workers(options, find_record(name))}",
             f"take over {options.host or LOOPBACK}, port {options.port or 'remembered, or a free one'}",
         )
         return Plan(self.name, name, manifest.version, bundle, environment, options, lines, notebook)
