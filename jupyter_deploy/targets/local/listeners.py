@@ -35,6 +35,7 @@ class Listener:
     def listen(self) -> None:
         """Let callers connect; they wait in the kernel until a worker accepts."""
         try:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.listen(_BACKLOG)
         except OSError as error:
             raise TargetError(f"port {self.port} was taken by another program meanwhile: {error.strerror}",
@@ -109,7 +110,8 @@ def _bind(host: str, port: int, *, reuse: bool) -> socket.socket:
         # A port whose last connections are still in TIME_WAIT can be taken again, if both sockets say so.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
         sock.bind((host, port))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Until it listens nobody else can bind the port, which two sockets that say so could.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         sock.setblocking(False)
     except OSError:
         sock.close()
