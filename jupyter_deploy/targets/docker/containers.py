@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import re
 import secrets
 import socket
 import time
@@ -25,6 +26,8 @@ PORT = 8080
 _FIRST_PORT, _LAST_PORT = 18100, 19099
 """Private ports on this machine, below those that the system gives to outgoing connections: a container that is
 restarted finds its own free."""
+_LOST = re.compile("port is already allocated|address already in use", re.IGNORECASE)
+"""What engines say of a port that was free when it was chosen."""
 _DEPLOYMENT, _VERSION, _OWNER = "nbdeploy.deployment", "nbdeploy.version", "nbdeploy.owner"
 _LOG = {"max-size": "16m", "max-file": "2"}
 READY_SECONDS = 300.0
@@ -87,14 +90,19 @@ class Containers:
             When the engine refuses to run it.
 
         """
-        identity = self._create(spec, share)
-        try:
-            with _explained(f"start a container of {spec.name}", gpus=spec.gpus):
-                self._api.start(identity)
-            return self._wait(identity, spec)
-        except BaseException:
-            self.remove(identity)
-            raise
+        taken = self._taken()
+        while True:
+            port = _find_port(taken)
+            identity = self._create(spec, share, port)
+            try:
+                with _explained(f"start a container of {spec.name}", gpus=spec.gpus):
+                    self._api.start(identity)
+                return self._wait(identity, spec)
+            except BaseException as error:
+                self.remove(identity)
+                if not isinstance(error, TargetError) or not _LOST.search(error.message):
+                    raise
+                taken.add(port)  # somebody else took it meanwhile: the next one
 
     def start_all(self, spec: Spec, number: int, share: Share | None = None) -> tuple[Container, ...]:
         """Start some containers of a version; when one does not start, none is left."""
@@ -107,10 +115,10 @@ class Containers:
             raise
         return tuple(started)
 
-    def _create(self, spec: Spec, share: Share | None) -> str:
+    def _create(self, spec: Spec, share: Share | None, port: int) -> str:
         labels = {_DEPLOYMENT: spec.name, _VERSION: spec.version, _OWNER: self._owner}
         host = {
-            "port_bindings": {PORT: ("127.0.0.1", _find_port(self._taken()))}, "read_only": True, "cap_drop": ["ALL"],
+            "port_bindings": {PORT: ("127.0.0.1", port)}, "read_only": True, "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"], "tmpfs": WRITABLE,
             "log_config": {"Type": "json-file", "Config": _LOG}, "init": False, **(share.dump() if share else {}),
         }

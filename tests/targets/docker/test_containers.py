@@ -19,6 +19,7 @@ from jupyter_deploy.image.engine import connect
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
 from jupyter_deploy.runtime.manifest import Hardware
 from jupyter_deploy.targets.deployments import find_targets
+from jupyter_deploy.targets.docker import containers
 
 
 def test_no_request_is_lost_when_a_version_takes_over_and_is_rolled_back(docker: Docker) -> None:
@@ -154,3 +155,15 @@ def test_without_an_engine_nothing_is_begun(docker: Docker, monkeypatch: pytest.
         docker.stage("one")
     assert time.monotonic() - began < 60
     monkeypatch.undo()
+
+
+def test_a_port_that_another_program_takes_meanwhile_is_left_to_it(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        lost = sock.getsockname()[1]
+        real = containers._find_port
+        # As when it was free a moment ago: what is chosen first is taken by the time that the engine wants it.
+        monkeypatch.setattr(containers, "_find_port", lambda taken: real(taken) if lost in taken else lost)
+        assert httpx.post(f"{docker.deploy('one').url}/answer", json={"x": 1}).json()["x"] == 1
+    assert len(docker.containers()) == 1
