@@ -8,57 +8,36 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from typing import Protocol
+from collections.abc import Callable
 
 from jupyter_deploy.capture.attributes import find_module_changes, find_subclasses, later_attributes, stored_attributes
-from jupyter_deploy.capture.bindings import Binding, Bindings
+from jupyter_deploy.capture.bindings import Bindings
 from jupyter_deploy.capture.contents import Contents
-from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
+from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.literals import literal
+from jupyter_deploy.capture.pickling import type_name
 from jupyter_deploy.capture.recreation import find_beginning
-from jupyter_deploy.capture.references import References, references_of
+from jupyter_deploy.capture.references import references_of
 from jupyter_deploy.capture.registries import find_registries
 from jupyter_deploy.capture.settings import find_settings, write_settings
 from jupyter_deploy.capture.slice import Finding, Piece
-from jupyter_deploy.capture.state import type_name
+from jupyter_deploy.capture.statements import Statements
+from jupyter_deploy.capture.worklist import Worklist
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime.entries import SETTINGS
 
 
-class Walk(Protocol):
-    """What is asked of the walk."""
-
-    contents: Contents
-    seen: set[str]
-    """The names that were taken, or are about to be."""
-
-    def require_value(self, name: str, value: object, reason: str, where: str) -> None:
-        """Take a value under a name."""
-
-    def name_of_value(self, value: object, fallback: str, reason: str, where: str) -> str:
-        """Give the global that holds this very object, or define it under a name of its own."""
-
-    def name_of(self, target: object, reason: str, where: str) -> str | None:
-        """Name a function or class of the notebook, and take it; None when others define it."""
-
-    def add(self, piece: Piece, references: References, supplied: frozenset[str], cell: ExecutedCell | None) -> None:
-        """Take a piece, and what its code refers to."""
-
-    def repeat(self, name: str, statement: ast.stmt, binding: Binding, reason: str) -> None:
-        """Take the statement that made a value."""
-
-    def drain(self) -> None:
-        """Take all that is waiting."""
-
-
 class Additions:
-    """Looks for what was added, and has a walk take it."""
+    """Looks for what was added, and asks for it."""
 
-    def __init__(self, walk: Walk, kernel: Kernel, bindings: Bindings) -> None:
-        self._walk = walk
-        self._contents = walk.contents
+    def __init__(
+        self, kernel: Kernel, bindings: Bindings, worklist: Worklist, statements: Statements, contents: Contents
+    ) -> None:
         self._kernel = kernel
         self._bindings = bindings
+        self._worklist = worklist
+        self._statements = statements
+        self._contents = contents
         self._stored = stored_attributes(kernel)
         self._optional: dict[str, str] = {}
         """The attributes that are to be put on, by the names of the values for them."""
@@ -82,14 +61,17 @@ class Additions:
         self._contents.findings.append(Finding(text, where or None, "made-anew"))
         return True
 
-    def refill_registries(self) -> None:
-        """Let what definitions fill while they are imported begin empty, as the notebook's line made it."""
+    def refill_registries(self, drain: Callable[[], None]) -> None:
+        """Let what definitions fill while they are imported begin empty, as the notebook's line made it.
+
+        `drain` takes all that has been asked for.
+        """
         for name in find_registries(self._contents.pieces, self._contents.changed):
             piece, binding = self._contents.pieces[name], self._bindings.last(name)
             statement = find_beginning(binding)
             if binding is not None and statement is not None:
-                self._walk.repeat(name, statement, binding, piece.reason)
-                self._walk.drain()
+                self._statements.repeat(name, statement, binding, piece.reason)
+                drain()
             elif (kind := self._contents.kind_of(name)) in (dict, list, set):
                 self._contents.pieces[name] = Piece(name, "alias", f"{name} = {kind.__name__}()", piece.reason)
             else:
@@ -107,15 +89,15 @@ class Additions:
         for name, (owner, reason, where) in sorted(self.owners.items()):
             for attribute, value in later_attributes(owner, self._kernel, self._stored).items():
                 target = f"{name}.{attribute}"
-                if target not in self._walk.seen and self._contents.may_read(attribute):
-                    self._walk.seen.add(target)
+                if target not in self._worklist.seen and self._contents.may_read(attribute):
+                    self._worklist.seen.add(target)
                     self._assign_later(target, value, frozenset({name}), f"{reason} → {attribute}", where)
 
     def _assign_later(self, target: str, value: object, now: frozenset[str], reason: str, where: str) -> None:
         text = literal(value)
         if text is None:
             hidden = f"_{target.lstrip('_').replace('.', '_')}"
-            text = self._walk.name_of_value(value, hidden, reason, where)
+            text = self._worklist.name_value(value, hidden, reason, where)
             now |= {text}
             self._optional[text] = target
         self._contents.pieces[target] = Piece(target, "alias", f"{target} = {text}", "", now=now)
@@ -125,15 +107,15 @@ class Additions:
         if any("__subclasses__" in piece.text for piece in self._contents.pieces.values()):
             classes = [name for name, piece in self._contents.pieces.items() if piece.kind == "class"]
             for cls in find_subclasses(map(self._kernel.names.get, classes)):
-                self._walk.name_of(cls, "a subclass that the code asks for", "")
+                self._worklist.name_definition(cls, "a subclass that the code asks for", "")
 
     def _add_module_changes(self) -> None:
         """Take what the notebook put into modules of others."""
         for change in find_module_changes(self._kernel, self._contents.modules()):
             module, target = f"_{change.module.replace('.', '_')}", f"_{change.module}.{change.attribute}"
-            if target in self._walk.seen:
+            if target in self._worklist.seen:
                 continue
-            self._walk.seen.add(target)
+            self._worklist.seen.add(target)
             reason = f"the notebook changes {target[1:]}"
             text = f"import {change.module} as {module}"
             self._contents.add_import(change.module, Piece(module, "import", text, reason))
@@ -142,15 +124,15 @@ class Additions:
                 self._assign_later(target, change.value, frozenset({module}), reason, "")
                 continue
             hidden = f"{module}_{change.attribute}"
-            self._walk.require_value(hidden, change.value, reason, "")
+            self._worklist.want_value(hidden, change.value, reason, "")
             self._contents.add_refill(target, hidden, frozenset({module, hidden}))
 
     def _add_settings(self) -> None:
         """Take what the notebook set in the libraries that the slice needs."""
         packages = {module.partition(".")[0] for module in self._contents.modules()}
         text = write_settings(find_settings(self._kernel, packages))
-        if text is not None and (SETTINGS not in self._walk.seen or self._contents.pieces[SETTINGS].text != text):
+        if text is not None and (SETTINGS not in self._worklist.seen or self._contents.pieces[SETTINGS].text != text):
             piece = Piece(SETTINGS, "setting", text, "the notebook sets this for all that follows")
-            self._walk.add(piece, references_of(ast.parse(text).body[0]), frozenset(), None)
+            self._statements.add(piece, references_of(ast.parse(text).body[0]), frozenset(), None)
             added = self._contents.pieces[SETTINGS]
             self._contents.pieces[SETTINGS] = dataclasses.replace(added, now=added.later)

@@ -46,9 +46,9 @@ _MARKS = (
 """What is in everything that `_VALUE` matches: to look for these first is many times faster in a large model."""
 
 
-def is_secret(name: str, value: object) -> bool:
+def is_secret(name: str, value: str) -> bool:
     """Whether text under this name looks like a credential, by its name, by its form or by where it came from."""
-    return isinstance(value, str) and _is_secret(name, value, _known_secrets())
+    return _is_secret(name, value, _known_secrets())
 
 
 def looks_secret(text: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jupyter_deploy.capture.state import NameOf, StateValue, serialise
+from jupyter_deploy.capture.pickling import NameOf
+from jupyter_deploy.capture.state import StateValue, serialise
 from jupyter_deploy.compile.candidate import Candidate
 from jupyter_deploy.compile.errors import NotCompiled, NotFaster
 from jupyter_deploy.compile.rows import is_table, make_rows
