@@ -10,12 +10,12 @@ import signal
 import socket
 import subprocess
 import time
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from jupyter_deploy.errors import ServiceError
 from jupyter_deploy.runtime.metrics import read_metrics, total
+from jupyter_deploy.targets.local.channel import Channel
 from jupyter_deploy.targets.local.children import Children
-from jupyter_deploy.targets.local.control import decode, encode
 from jupyter_deploy.targets.local.demand import Load, read_load
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import read_tail
@@ -41,7 +41,7 @@ class Hear(Protocol):
         """It said something that only a warm parent says."""
 
 
-class Worker(asyncio.Protocol):
+class Worker:
     """A process that serves one version, and the channel to it.
 
     Three futures tell its life: `ready` (its private port), `accepting`, and `ended` (its exit status).
@@ -76,10 +76,8 @@ class Worker(asyncio.Protocol):
         self._idle: asyncio.Future[None] | None = None
         self._children = children
         self._hear = hear
-        self._buffer = b""
         self._status: int | None = None
-        self._channel: socket.socket | None = None
-        self._transport: asyncio.Transport | None = None
+        self._channel: Channel | None = None
         self._log_start = spec.log.stat().st_size if spec.log.exists() else 0
 
     async def start(self, listener: Listener, *, forkable: bool = False) -> None:
@@ -110,16 +108,16 @@ class Worker(asyncio.Protocol):
         if self.ended.done():
             self.signal()
 
-    async def connect(self, channel: socket.socket) -> None:
+    async def connect(self, sock: socket.socket) -> None:
         """Listen to what it says."""
-        self._channel = channel
+        self._channel = Channel(sock, self._receive, self._lose_channel)
         self._keep(accepting=False)
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=channel)
+        await self._channel.open()
 
     def _keep(self, *, accepting: bool) -> None:
         """Let the channel outlive this process, so that the worker goes on when it is killed."""
-        if self.pid and self._channel is not None and self._channel.fileno() >= 0:
-            keep_worker(self._children.keeping, self._channel, self.spec, self.pid, self.metrics_file,
+        if self.pid and self._channel is not None and self._channel.socket.fileno() >= 0:
+            keep_worker(self._children.keeping, self._channel.socket, self.spec, self.pid, self.metrics_file,
                         accepting=accepting)
 
     def give_up(self, reason: str) -> None:
@@ -127,8 +125,8 @@ class Worker(asyncio.Protocol):
         self._reason = reason
         if not self.ended.done():
             self.ended.set_result(_LOST)
-        if self._transport is not None:
-            self._transport.close()
+        if self._channel is not None:
+            self._channel.close()
 
     def _spawn(self, listener: Listener, control: socket.socket, *, forkable: bool) -> int:
         data = self.spec.bundle / "data"
@@ -145,21 +143,10 @@ class Worker(asyncio.Protocol):
         process.returncode = 0
         return process.pid
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the channel."""
-        self._transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, _error: Exception | None) -> None:
+    def _lose_channel(self) -> None:
         """Nothing more will be said: the end can be told."""
-        self._transport = None
         drop_worker(self._children.keeping, self.metrics_file)
         self._finish()
-
-    def data_received(self, data: bytes) -> None:
-        """Take the complete lines out of what came."""
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            self._receive(decode(line))
 
     def _receive(self, message: dict[str, Any]) -> None:
         event = message["event"]
@@ -260,7 +247,7 @@ class Worker(asyncio.Protocol):
 
     def check_lost(self) -> None:
         """Note the end of a forked process that its parent took with it to its own end."""
-        if self.forked and self._transport is None and self._status is None and self.pid:
+        if self.forked and not self._is_heard and self._status is None and self.pid:
             try:
                 os.kill(self.pid, 0)
             except ProcessLookupError:
@@ -270,7 +257,7 @@ class Worker(asyncio.Protocol):
         self._status = status
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        if self._transport is not None:
+        if self._is_heard:
             # Its last words may still be in the channel, which a grandchild could hold open.
             asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._finish)
         else:
@@ -279,15 +266,19 @@ class Worker(asyncio.Protocol):
     def _finish(self) -> None:
         if self._status is None or self.ended.done():
             return
-        if self._transport is not None:
-            self._transport.close()
+        if self._channel is not None:
+            self._channel.close()
         self.ended.set_result(self._status)
+
+    @property
+    def _is_heard(self) -> bool:
+        return self._channel is not None and self._channel.is_open
 
     def send_descriptor(self, message: dict[str, Any], descriptor: int) -> None:
         """Send an operation together with an open file (raises `OSError` when it does not listen)."""
-        if self._transport is None or self._channel is None:
+        if self._channel is None:
             raise BrokenPipeError("its channel has ended")
-        socket.send_fds(self._channel, [encode(message)], [descriptor])
+        self._channel.send_descriptor(message, descriptor)
 
     def shed(self, share: float) -> None:
         """Let a share of its callers connect anew, to another worker perhaps."""
@@ -295,8 +286,8 @@ class Worker(asyncio.Protocol):
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send it an operation; one that has ended hears nothing."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(encode(message))
+        if self._channel is not None:
+            self._channel.tell(message)
 
     @property
     def exit_text(self) -> str:
