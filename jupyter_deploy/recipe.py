@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,11 +12,12 @@ from jupyter_deploy.bundle import write_bundle
 from jupyter_deploy.capture.capture import CaptureOptions, name_after
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
+from jupyter_deploy.disproof import explain_disproof
 from jupyter_deploy.environment.carved import carve
 from jupyter_deploy.errors import DeployError, ProofError, RequirementError, ServiceError
 from jupyter_deploy.hardware import Usage, measure_usage
 from jupyter_deploy.packaged import Packaged, package, put_back_models, stage
-from jupyter_deploy.proof import Proof, is_rounding, prove, table
+from jupyter_deploy.proof import Proof, prove
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import add_module
 from jupyter_deploy.runtime.conduct import brief_conduct
@@ -213,7 +214,11 @@ def _prove(target: Target, candidate: Candidate, packaged: Packaged, options: De
         if not proof.timed_out:
             again = prove(bundle.folder, bundle.manifest, candidate.url, api_key=options.api_key)
             unsteady = not proof.error_ids and again.differences != proof.differences
-        raise _not_equal(proof, packaged, target.logs(candidate.name, lines=200), unsteady=unsteady)
+        error = explain_disproof(proof, packaged, target.logs(candidate.name, lines=200), unsteady=unsteady)
+        for failure in error.failures:
+            if missing := MISSING.search(str(failure.get("traceback", ""))):
+                raise ModuleMissing(missing.group(1), "imported by a golden call", error)
+        raise error
     return proof
 
 
@@ -245,58 +250,3 @@ def make_plan(target: Target, packaged: Packaged, options: DeployOptions) -> Pla
 
 def _read_settings(options: DeployOptions) -> dict[str, Any]:
     return {**options.settings, **({} if options.api_key is None else {"api_key": options.api_key})}
-
-
-def _not_equal(proof: Proof, packaged: Packaged, log: Iterable[dict[str, Any]], *, unsteady: bool) -> Exception:
-    """Say where service and notebook differ, with the tracebacks of calls that failed in the service."""
-    failures = [record for record in log if record.get("error_id") in proof.error_ids]
-    figures = f"{proof.equal} of {proof.calls} golden calls equal"
-    parts = [
-        f"the packaged service does not answer what the notebook answered: {figures}, so nothing was deployed",
-        table(proof.differences),
-    ]
-    told = [
-        f"{one.get('entry')} failed ({one.get('cell') or one.get('where')}):\n{one.get('traceback', '').strip()}"
-        for one in failures
-    ]
-    parts += list(dict.fromkeys(told))[:3]
-    if unsteady:
-        parts.append("the service itself answers the same call differently from one time to the next")
-    parts += [f"this may be why: {one}" for one in packaged.capture.findings if one.code != "large-state"]
-    parts += sorted({hint for one in failures if (hint := _explain(str(one.get("traceback", ""))))})
-    likely = ("random numbers, the clock and changing globals cannot be proven: pass them as arguments, or draw the "
-              "numbers from a generator in a global, such as rng = np.random.default_rng(). ")
-    if is_rounding(proof.differences) and not unsteady:
-        likely = "only the last digits of numbers differ, as sums in another order do: round them in the function. "
-    if proof.timed_out:
-        likely = "what the call waits for is not there in the service; one that only takes long needs --timeout. "
-    error = ProofError(
-        "\n\n".join(parts),
-        where=str(packaged.bundle.folder),
-        advice=f"{'' if failures else likely}The bundle is kept for inspection; what was live before still is",
-        differences=proof.differences,
-        unsteady=unsteady,
-        failures=failures,
-    )
-    error.stage = "prove"
-    for one in failures:
-        if missing := MISSING.search(str(one.get("traceback", ""))):
-            return ModuleMissing(missing.group(1), "imported by a golden call", error)
-    return error
-
-
-_UNKNOWN_NAME = re.compile(r"(?:NameError|UndefinedVariableError): name '(\w+)' is not defined")
-_UNKNOWN_FILE = re.compile(r"FileNotFoundError: .*No such file or directory: '([^']+)'")
-
-
-def _explain(traceback: str) -> str | None:
-    """Say what to do about an error that only the service has, because something of the notebook stayed behind."""
-    if found := _UNKNOWN_NAME.search(traceback):
-        return (f"{found[1]} was looked up by its name in a text, where nobody sees that it is needed: name it in the "
-                "code, or tag its cell deploy:include")
-    if found := _UNKNOWN_FILE.search(traceback):
-        return (f"the file {found[1]} is not in the service: files beside the notebook come along when the code names "
-                "them, or reads them in a golden call; put it there and name it by a relative path")
-    if "SQLite objects created in a thread" in traceback:
-        return "calls run in other threads than the one that opens the database: open it with check_same_thread=False"
-    return None

@@ -12,8 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_deploy"
 ORDER = ["errors", "runtime", "notebook", "capture", "requirements", "hardware", "compile", "bundle", "environment", "proof",
-         "metrics", "registry", "image", "export", "leftovers", "targets", "watch", "packaged", "recipe", "options",
-         "traffic"]
+         "metrics", "registry", "image", "export", "leftovers", "targets", "watch", "packaged", "disproof",
+         "recipe", "options", "traffic"]
 RUNTIME_MAY_IMPORT = {"uvloop", "httptools", "orjson", "service",
                       "numpy", "onnxruntime", "pandas", "polars", "torch", "pydantic", "pyarrow", "xgboost", "lightgbm"}
 
