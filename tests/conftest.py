@@ -34,14 +34,20 @@ def jupyter_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def notebook(jupyter_folders: Path, tmp_path: Path) -> Iterator[LiveNotebook]:
+def deletes_deployments(jupyter_folders: Path) -> Iterator[None]:
+    """Delete all deployments afterwards."""
+    yield
+    target = find_target("local")
+    for status in target.status():
+        target.delete(status.name)
+
+
+@pytest.fixture
+def notebook(deletes_deployments: None, tmp_path: Path) -> Iterator[LiveNotebook]:
     """Give a fresh kernel whose working directory is `tmp_path`; its deployments are deleted afterwards."""
     live = LiveNotebook(tmp_path)
     yield live
     live.close()
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
 
 
 @pytest.fixture

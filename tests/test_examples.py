@@ -6,17 +6,16 @@ import importlib.util
 import json
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from callers import post
 from live_notebook import nbdeploy
 from transcript import normalise, read_blocks
 
-from jupyter_deploy.targets.target import find_target
+pytestmark = pytest.mark.usefixtures("deletes_deployments")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ENTRIES = {
@@ -28,25 +27,11 @@ ENTRIES = {
 NOT_SERVED = {"matplotlib", "papermill", "ipython"}
 
 
-@pytest.fixture(autouse=True)
-def _clean(jupyter_folders: Path) -> Iterator[None]:
-    yield
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
-
-
 def _up(notebook: Path, *arguments: str) -> dict[str, Any]:
     result = nbdeploy("up", str(notebook), "--json", *arguments)
     assert result.returncode == 0, result.stderr
     outcome: dict[str, Any] = json.loads(result.stdout)
     return outcome
-
-
-def _post(url: str, body: object) -> Any:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.loads(response.read())
 
 
 def test_every_notebook_is_tested() -> None:
@@ -78,13 +63,13 @@ def test_example_goes_live_proven(name: str, tmp_path: Path) -> None:
     assert last.outputs[0].output_type == "execute_result"
     for golden in sorted(Path(outcome["bundle"], "golden").glob("*.json")):
         call = json.loads(golden.read_bytes())
-        assert _post(f"{outcome['url']}/{golden.stem.rpartition('-')[0]}", call["request"]) == call["answer"]
+        assert post(f"{outcome['url']}/{golden.stem.rpartition('-')[0]}", call["request"]) == call["answer"]
 
 
 def test_parameters_change_what_is_served() -> None:
     flat = {"area": 64.5, "rooms": 3, "built": 1998, "district": "harbour"}
-    first = _post(_up(EXAMPLES / "prices.ipynb")["url"] + "/point", flat)
-    second = _post(_up(EXAMPLES / "prices.ipynb", "-p", "trees", "5")["url"] + "/point", flat)
+    first = post(_up(EXAMPLES / "prices.ipynb")["url"] + "/point", flat)
+    second = post(_up(EXAMPLES / "prices.ipynb", "-p", "trees", "5")["url"] + "/point", flat)
     assert first != second
 
 

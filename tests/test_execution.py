@@ -6,44 +6,18 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
+from callers import post
 from live_notebook import nbdeploy
+from saved_notebook import write_notebook
 
-from jupyter_deploy.targets.target import find_target
+pytestmark = pytest.mark.usefixtures("deletes_deployments")
 
 PARAMETERS = ("rate = 2", ["parameters"])
 ENTRY = ("def predict(x: int) -> int:\n    return x * rate", ["deploy:entry"])
 CALL = ("predict(20)", [])
-
-
-def write_notebook(
-    path: Path, *cells: tuple[str, list[str]], kernel: str = "python3", language: str = "python"
-) -> Path:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells]
-    )
-    notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": language}
-    nbformat.write(notebook, path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def clean(jupyter_folders: Path) -> Iterator[None]:
-    yield
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
-
-
-def post(url: str, body: object) -> object:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.loads(response.read())
 
 
 def test_up_prints_one_json_object_and_the_verbs_steer(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import nbformat
 import pytest
+from saved_notebook import write_notebook
 
 CELLS = [
     ("open('ran', 'w').close()\n%matplotlib inline", []),
@@ -22,11 +22,8 @@ CELLS = [
 
 
 def write(folder: Path, cells: list[tuple[str, list[str]]]) -> Path:
-    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells])
-    document.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
-    nbformat.write(document, folder / "model.ipynb")
     (folder / "helpers.py").write_text("def logged(function):\n    return function\n")
-    return folder / "model.ipynb"
+    return write_notebook(folder / "model.ipynb", *cells)
 
 
 def convert(notebook: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import yaml
+from saved_notebook import write_notebook
 
 ROOT = Path(__file__).parents[1]
 HOOKS: dict[str, dict[str, Any]] = {
@@ -20,9 +20,7 @@ ENTRY = ("def predict(x: int) -> int:\n    return 2 * x", ["deploy:entry"])
 
 
 def run(hook: str, folder: Path, *cells: tuple[str, list[str]]) -> subprocess.CompletedProcess[str]:
-    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells])
-    document.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
-    nbformat.write(document, folder / "my notebook.ipynb")
+    write_notebook(folder / "my notebook.ipynb", *cells)
     command = [*shlex.split(HOOKS[hook]["entry"]), *HOOKS[hook].get("args", ()), "my notebook.ipynb"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120, check=False)

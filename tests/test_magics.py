@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import threading
 import time
-import urllib.request
 
 import pytest
+from callers import post
 from live_notebook import CellFailed, LiveNotebook, nbdeploy
 
 PREDICT = "def predict(x):\n    return x + 1"
-
-
-def post(url: str, body: object) -> object:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.loads(response.read())
 
 
 def test_the_endpoint_shows_itself_and_answers(notebook: LiveNotebook) -> None:

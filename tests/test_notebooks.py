@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from callers import post
 from live_notebook import nbdeploy
 
-from jupyter_deploy.targets.target import find_target
+pytestmark = pytest.mark.usefixtures("deletes_deployments")
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 
@@ -53,20 +54,6 @@ CASES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _clean(jupyter_folders: Path) -> Iterator[None]:
-    yield
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
-
-
-def _post(url: str, body: object) -> Any:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.loads(response.read())
-
-
 def test_every_notebook_is_tested() -> None:
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(CASES)
 
@@ -86,9 +73,9 @@ def test_notebook_goes_live_proven(name: str) -> None:
     assert not packages & case.absent
     assert len(outcome["warnings"]) == (case.warning is not None), outcome["warnings"]
     assert case.warning is None or case.warning in outcome["warnings"][0]
-    answer = _post(f"{outcome['url']}/{case.entry}", case.request)
+    answer = post(f"{outcome['url']}/{case.entry}", case.request)
     assert case.answer is None or answer == case.answer
     with pytest.raises(urllib.error.HTTPError) as refused:
-        _post(f"{outcome['url']}/{case.entry}", {**case.request, "unheard_of": 1})
+        post(f"{outcome['url']}/{case.entry}", {**case.request, "unheard_of": 1})
     with refused.value as response:
         assert response.code == 422

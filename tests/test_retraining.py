@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from live_notebook import nbdeploy
+from saved_notebook import write_notebook
 
 from jupyter_deploy.targets.target import find_target
+
+pytestmark = pytest.mark.usefixtures("deletes_deployments")
 
 GATE = ("--promote-if", "deploy:test passes and auc >= previous - 0.01")
 SCRAP = ("from IPython.display import display\n"
          "display({'application/scrapbook.scrap.json+json': {'name': 'rows', 'data': 7, 'encoder': 'json', 'version': 1}}, raw=True)")
-
-
-@pytest.fixture(autouse=True)
-def clean(jupyter_folders: Path) -> Iterator[None]:
-    yield
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
 
 
 @pytest.fixture
@@ -30,10 +23,7 @@ def notebook(tmp_path: Path) -> Path:
     cells = [("data = 'a.csv'\nauc = 0.9\npromised = True", ["parameters"]), ("import jupyter_deploy\njupyter_deploy.record('auc', auc)", []),
              (SCRAP, []), ("def predict(x: int) -> list:\n    return [x, data]", ["deploy:entry"]), ("predict(1)", []),
              ("assert predict(2) == [2, data] and promised", ["deploy:test"])]
-    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells])
-    document.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
-    nbformat.write(document, tmp_path / "model.ipynb")
-    return tmp_path / "model.ipynb"
+    return write_notebook(tmp_path / "model.ipynb", *cells)
 
 
 def test_settings_that_contradict_each_other_are_refused_before_anything_runs(notebook: Path) -> None:

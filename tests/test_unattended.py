@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from live_notebook import nbdeploy
+from saved_notebook import write_notebook
 
 from jupyter_deploy.targets.target import find_target
+
+pytestmark = pytest.mark.usefixtures("deletes_deployments")
 
 LOAD = ("%load_ext jupyter_deploy", [])
 ENTRY = ("rate = 2\ndef predict(x: int) -> int:\n    return x * rate", ["deploy:entry"])
@@ -22,23 +23,6 @@ CALL = ("predict(20)", [])
 DEPLOY = ("endpoint = %deploy\nendpoint", [])
 ASK = ("assert endpoint.call(4) == 8\nendpoint.stop()\n%deploy --rollback scored", [])
 UNSTEADY = ("import time\ndef predict(x: int) -> float:\n    return x + time.time()", ["deploy:entry"])
-
-
-@pytest.fixture(autouse=True)
-def clean(jupyter_folders: Path) -> Iterator[None]:
-    yield
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
-
-
-def write(path: Path, *cells: tuple[str, list[str]]) -> Path:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    path.parent.mkdir(exist_ok=True)
-    nbformat.write(notebook, path)
-    return path
 
 
 def run(tool: str, notebook: Path, cwd: Path, **variables: str) -> tuple[subprocess.CompletedProcess[str], list[Any]]:
@@ -60,8 +44,8 @@ def run(tool: str, notebook: Path, cwd: Path, **variables: str) -> tuple[subproc
 @pytest.mark.parametrize("tool", ["papermill", "nbconvert"])
 def test_it_goes_live_and_shows_plain_text(tool: str, tmp_path: Path) -> None:
     """The tags are read from the file, though nobody tells the kernel which file it runs."""
-    path = write(tmp_path / "nbs" / "scored.ipynb", LOAD, ENTRY, CALL, DEPLOY)
-    write(tmp_path / "nbs" / "other.ipynb", LOAD, ENTRY)
+    path = write_notebook(tmp_path / "nbs" / "scored.ipynb", LOAD, ENTRY, CALL, DEPLOY)
+    write_notebook(tmp_path / "nbs" / "other.ipynb", LOAD, ENTRY)
     done, outputs = run(tool, path, tmp_path)
     assert done.returncode == 0, done.stderr
     status, = find_target("local").status()
@@ -73,7 +57,7 @@ def test_it_goes_live_and_shows_plain_text(tool: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tool", ["papermill", "nbconvert"])
 def test_a_failed_proof_ends_the_run(tool: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "nbs" / "scored.ipynb", LOAD, UNSTEADY, CALL, DEPLOY, ("print('not reached')", []))
+    path = write_notebook(tmp_path / "nbs" / "scored.ipynb", LOAD, UNSTEADY, CALL, DEPLOY, ("print('not reached')", []))
     done, outputs = run(tool, path, tmp_path)
     assert done.returncode != 0
     assert "does not answer what the notebook answered" in done.stderr
@@ -83,7 +67,7 @@ def test_a_failed_proof_ends_the_run(tool: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tool", ["papermill", "nbconvert"])
 def test_a_dry_run_does_all_but_going_live(tool: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "scored.ipynb", LOAD, ENTRY, CALL, DEPLOY, ASK)
+    path = write_notebook(tmp_path / "scored.ipynb", LOAD, ENTRY, CALL, DEPLOY, ASK)
     done, outputs = run(tool, path, tmp_path, NBDEPLOY_DRY_RUN="1")
     assert done.returncode == 0, done.stderr
     assert "a dry run: nothing went live" in str(outputs)
@@ -93,18 +77,18 @@ def test_a_dry_run_does_all_but_going_live(tool: str, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_fails_where_a_deployment_would(tmp_path: Path) -> None:
-    path = write(tmp_path / "scored.ipynb", LOAD, UNSTEADY, CALL, DEPLOY)
+    path = write_notebook(tmp_path / "scored.ipynb", LOAD, UNSTEADY, CALL, DEPLOY)
     done, _ = run("papermill", path, tmp_path, NBDEPLOY_DRY_RUN="1")
     assert done.returncode != 0
     assert "does not answer what the notebook answered" in done.stderr
 
 
 def test_up_says_that_it_was_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "scored.ipynb", ENTRY, CALL)
+    path = write_notebook(tmp_path / "scored.ipynb", ENTRY, CALL)
     assert nbdeploy("up", str(path)).returncode == 0
     live, = find_target("local").status()
     monkeypatch.setenv("NBDEPLOY_DRY_RUN", "1")
-    edited = write(tmp_path / "scored.ipynb", (ENTRY[0].replace("2", "3"), ENTRY[1]), CALL)
+    edited = write_notebook(tmp_path / "scored.ipynb", (ENTRY[0].replace("2", "3"), ENTRY[1]), CALL)
     done = nbdeploy("up", str(edited), "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)

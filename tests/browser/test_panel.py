@@ -30,7 +30,11 @@ from jupyter_app import (
 from jupyter_deploy.targets.target import find_target
 
 OBSTACLE = find_obstacle(built=True)
-pytestmark = [pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE)), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE)),
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("deletes_deployments"),
+]
 
 PICTURES = os.environ.get("NBDEPLOY_PICTURES")
 """Environment variable: a folder that gets screenshots of what the tests see."""
@@ -56,14 +60,6 @@ def page(browser: Any) -> Iterator[Any]:
     yield opened
     opened.close()
     assert [error for error in errors if "extensions/nbdeploy" in error] == []  # others' are not ours to mend
-
-
-@pytest.fixture(autouse=True)
-def clean_target(jupyter_folders: Path) -> Iterator[None]:
-    yield
-    target = find_target("local")
-    for status in target.status():
-        target.delete(status.name)
 
 
 def take_picture(page: Any, name: str) -> None:

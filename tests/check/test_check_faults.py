@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 from live_notebook import nbdeploy
+from saved_notebook import write_notebook
 
 from jupyter_deploy.targets.target import find_target
 
@@ -31,14 +32,6 @@ def clean(jupyter_folders: Path) -> Iterator[None]:
     assert not find_target("local").status()  # nothing went live
 
 
-def write(path: Path, *cells: tuple[str, list[str]], kernel: str = "python3", counted: bool = False) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_code_cell(source, metadata={"tags": tags}, execution_count=number if counted else None)
-        for number, (source, tags) in enumerate(cells, start=1)])
-    notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
-    nbformat.write(notebook, path)
-
-
 def check(folder: Path, *arguments: str) -> tuple[int, dict[str, list[dict[str, Any]]], str]:
     notebooks = sorted(path.name for path in folder.glob("*.ipynb"))
     done = nbdeploy("check", *notebooks, "--jobs", "2", "--json", "r.json", *arguments, cwd=folder)
@@ -54,10 +47,10 @@ def codes(one: dict[str, Any], *severities: str) -> list[tuple[str, str | None]]
 
 
 def test_a_failed_proof_fails_whatever_its_cell_makes_of_it(tmp_path: Path) -> None:
-    write(tmp_path / "caught.ipynb", RANDOM, ("predict(2)", []),
+    write_notebook(tmp_path / "caught.ipynb", RANDOM, ("predict(2)", []),
           ("try:\n    get_ipython().run_line_magic('deploy', 'predict')\nexcept Exception:\n    pass", []))
-    write(tmp_path / "expected.ipynb", RANDOM, ("predict(2)", []), ("%deploy predict", ["raises-exception"]))
-    write(tmp_path / "stale.ipynb", ("def scale(x):\n    return x", []), ("def scale(x):\n    return 2 * x", []),
+    write_notebook(tmp_path / "expected.ipynb", RANDOM, ("predict(2)", []), ("%deploy predict", ["raises-exception"]))
+    write_notebook(tmp_path / "stale.ipynb", ("def scale(x):\n    return x", []), ("def scale(x):\n    return 2 * x", []),
           ("def predict(x: int) -> int:\n    return scale(x)", ["deploy:entry"]), ("_ = predict(2)\nif not _:\n    !pip install six", []), counted=True)
     document = nbformat.read(tmp_path / "stale.ipynb", as_version=4)
     document.cells[1].execution_count = None
@@ -73,13 +66,13 @@ def test_a_failed_proof_fails_whatever_its_cell_makes_of_it(tmp_path: Path) -> N
 
 def test_every_deploy_line_is_checked_and_what_was_not_measured_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deploys = ("%deploy double --name doubles\n%deploy step --name steps", [])
-    write(tmp_path / "two.ipynb", TWO, CALLS, deploys, ("assert double(5) == 10\nassert endpoint.name == 'steps'", ["deploy:test"]))
+    write_notebook(tmp_path / "two.ipynb", TWO, CALLS, deploys, ("assert double(5) == 10\nassert endpoint.name == 'steps'", ["deploy:test"]))
     code, found, said = check(tmp_path, "--update")
     assert code == 0, said
     assert [(one["name"], one["title"]) for one in found["two"]] == [("doubles", "two.ipynb → doubles"), ("steps", "two.ipynb → steps")]
     contract = json.loads((tmp_path / "two.contract.json").read_text())
     assert [list(one["entries"]) for one in contract["services"]] == [["double"], ["step"]]
-    write(tmp_path / "two.ipynb", (TWO[0].replace("2 * x", "3 * x"), []), CALLS, deploys)
+    write_notebook(tmp_path / "two.ipynb", (TWO[0].replace("2 * x", "3 * x"), []), CALLS, deploys)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     code, found, said = check(tmp_path, "--p95", "10s", "--memory", "10GB", "--image-size", "9GB")
     assert code == 1
@@ -105,7 +98,7 @@ def test_what_is_no_notebook_is_told_in_a_sentence(tmp_path: Path, jupyter_folde
     (spec / "kernel.json").write_text(json.dumps({"argv": ["/nowhere/python", "-m", "ipykernel_launcher"], "display_name": "gone",
                                                   "language": "python"}))
     entry = ("def predict(x: int) -> int:\n    return 2 * x", ["deploy:entry"])
-    write(tmp_path / "gone.ipynb", entry, kernel="gone")
+    write_notebook(tmp_path / "gone.ipynb", entry, kernel="gone")
     raw = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": 5}
     (tmp_path / "number.ipynb").write_text(json.dumps({**raw, "cells": [cell]}))
@@ -126,7 +119,7 @@ def test_what_is_no_notebook_is_told_in_a_sentence(tmp_path: Path, jupyter_folde
 
 
 def test_reports_that_cannot_be_written_are_told_before_anything_runs(tmp_path: Path) -> None:
-    write(tmp_path / "n.ipynb", ("open('ran', 'w').close()", []))
+    write_notebook(tmp_path / "n.ipynb", ("open('ran', 'w').close()", []))
     (tmp_path / "file").write_text("")
     done = nbdeploy("check", "n.ipynb", "--json", "file/r.json", "--junit", "r.xml", cwd=tmp_path)
     assert done.returncode == 2

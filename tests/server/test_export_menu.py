@@ -8,16 +8,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import nbformat
+from saved_notebook import write_notebook
 
 CELLS = (("open('ran', 'w').close()", []), ("def double(x: int) -> int:\n    return 2 * x", ["deploy:entry"]))
 
 
 async def test_lab_lists_it_and_sends_the_project(jp_fetch: Any, jp_root_dir: Path) -> None:
-    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in CELLS]
-    document = nbformat.v4.new_notebook(cells=cells)
-    document.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
-    nbformat.write(document, jp_root_dir / "model.ipynb")
+    write_notebook(jp_root_dir / "model.ipynb", *CELLS)
     formats = json.loads((await jp_fetch("api", "nbconvert")).body)
     assert formats["deploy"] == {"output_mimetype": "text/markdown"}
     sent = await jp_fetch("nbconvert", "deploy", "model.ipynb", params={"download": "true"})

@@ -6,11 +6,10 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
 import pytest
+from saved_notebook import write_notebook
 
 from jupyter_deploy.targets.target import find_target
 
@@ -29,17 +28,10 @@ def project(pytester: pytest.Pytester, jupyter_folders: Path) -> pytest.Pytester
     return pytester
 
 
-def write(path: Path, *cells: tuple[str, Sequence[str]]) -> None:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}) for source, tags in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, path)
-
-
 def test_notebooks_with_roles_are_items(project: pytest.Pytester) -> None:
-    write(project.path / "good.ipynb", PARAMETERS, ENTRY, CALL, HOLDS)
-    write(project.path / "bad.ipynb", PARAMETERS, ENTRY, CALL, FAILS)
-    write(project.path / "plain.ipynb", ("1 / 0", []))
+    write_notebook(project.path / "good.ipynb", PARAMETERS, ENTRY, CALL, HOLDS)
+    write_notebook(project.path / "bad.ipynb", PARAMETERS, ENTRY, CALL, FAILS)
+    write_notebook(project.path / "plain.ipynb", ("1 / 0", []))
     assert project.runpytest_subprocess().ret == pytest.ExitCode.NO_TESTS_COLLECTED
     done = project.runpytest_subprocess("--nbdeploy", "-v", "-W", "error", timeout=170)
     done.assert_outcomes(passed=1, failed=1)
@@ -49,7 +41,7 @@ def test_notebooks_with_roles_are_items(project: pytest.Pytester) -> None:
 
 
 def test_the_configuration_has_the_options_and_the_time(project: pytest.Pytester) -> None:
-    write(project.path / "slow.ipynb", PARAMETERS, ENTRY, CALL)
+    write_notebook(project.path / "slow.ipynb", PARAMETERS, ENTRY, CALL)
     project.makeini("[pytest]\nnbdeploy_check_args = --p95 fast\n")
     done = project.runpytest_subprocess("--nbdeploy", timeout=170)
     done.stdout.fnmatch_lines(["*--p95 fast: wanted a number with a unit*"])
@@ -69,7 +61,7 @@ def test_a_damaged_notebook_is_an_item_that_fails(project: pytest.Pytester) -> N
 
 def test_the_fixture_serves_a_notebook(project: pytest.Pytester) -> None:
     (project.path / "tests").mkdir()
-    write(project.path / "tests" / "Rate Model.ipynb", PARAMETERS, ENTRY, CALL)
+    write_notebook(project.path / "tests" / "Rate Model.ipynb", PARAMETERS, ENTRY, CALL)
     (project.path / "tests" / "test_service.py").write_text("""
 import json, os, urllib.request
 
