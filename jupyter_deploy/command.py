@@ -53,25 +53,25 @@ def build_parser() -> argparse.ArgumentParser:
     _add_verb(verbs, "show", _show, "show an endpoint with its versions and events", as_json=True)
     logs = _add_verb(verbs, "logs", _logs, "show the last log records", as_json=True)
     logs.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
-    _add_verb(verbs, "metrics", _metrics, "show the figures of the last minutes", as_json=True)
-    _add_verb(verbs, "stop", _stop, "take an endpoint off the air; start brings it back", as_json=True)
+    logs.add_argument("-f", "--follow", action="store_true", help="keep printing new records, until Ctrl-C")
+    _add_verb(verbs, "metrics", _metrics, "show requests, errors and latency of the last five minutes", as_json=True)
+    _add_verb(verbs, "stop", _stop, "stop an endpoint; start brings it back", as_json=True)
     start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False, as_json=True)
     start.add_argument("name", nargs="?", metavar="NAME")
-    start.add_argument("--all", action="store_true", help="all that should be live, after the machine was restarted")
+    start.add_argument("--all", action="store_true", help="all that should be live, after a restart of the machine")
     add_rehearse(verbs)
-    back = _add_verb(verbs, "rollback", _rollback, "go back to the version before", as_json=True)
+    back = _add_verb(verbs, "rollback", _rollback, "go back to the previous version", as_json=True)
     back.add_argument("--to", metavar="VERSION", help="the version to go to, or its number in show")
-    _add_verb(verbs, "promote", _promote, "make the version that is tried beside the live one live", as_json=True)
-    _add_verb(verbs, "abort", _abort, "take the version away that is tried beside the live one", as_json=True)
-    _add_verb(verbs, "rm", _delete, "stop an endpoint and forget it", as_json=True)
+    _add_verb(verbs, "promote", _promote, "make the canary or shadow the live version", as_json=True)
+    _add_verb(verbs, "abort", _abort, "take the canary or shadow away", as_json=True)
+    _add_verb(verbs, "rm", _delete, "stop an endpoint and delete it", as_json=True)
     add_build(verbs)
     export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy",
                        as_json=True)
     export.add_argument("folder", type=Path, metavar="DIR")
     export.add_argument("--no-wheels", dest="wheels", action="store_false",
                         help="leave out the wheels that an index has; the README says how to fetch them by hash")
-    export.add_argument("--no-image", dest="image", action="store_false", help="leave out all that an image takes")
+    export.add_argument("--no-image", dest="image", action="store_false", help="leave out what building an image takes")
     export.add_argument("--base", metavar="IMAGE", help="the image to build on (default: python:3.x-slim)")
     export.add_argument("--platform", metavar="P", help="linux/amd64 or linux/arm64 (default: this machine's)")
     return parser
@@ -186,7 +186,7 @@ def _promote(arguments: argparse.Namespace) -> None:
     if deployment.lacks:
         sys.stderr.write(f"warning: {describe_lacks(deployment.lacks)}\n")
     _tell_outcome(arguments, dataclasses.asdict(deployment),
-                  f"{deployment.name} is at version {deployment.version} now, live at {deployment.url}")
+                  f"{deployment.name} is now at version {deployment.version}, live at {deployment.url}")
 
 
 def _abort(arguments: argparse.Namespace) -> None:

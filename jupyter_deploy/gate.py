@@ -72,7 +72,7 @@ def parse_gate(text: str) -> Gate:
             raise UsageError(f"--promote-if: a condition of {len(wording)} characters is too long", advice=_ADVICE)
         tree = ast.parse(wording, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise UsageError(f"--promote-if {text!r} is no condition: {error}", advice=_ADVICE) from error
+        raise UsageError(f"--promote-if {text!r} is not a condition: {error}", advice=_ADVICE) from error
     _check(tree, text)
     return Gate(text.strip(), tree)
 
@@ -217,7 +217,7 @@ class _Evaluation:
     def _number(self, node: ast.expr) -> Any:
         value = self._value(node)
         if isinstance(value, (str, bool)) or not isinstance(value, (int, float)):
-            raise Undecided(f"--promote-if: {ast.unparse(node)} is no number but {value!r}")
+            raise Undecided(f"--promote-if: {ast.unparse(node)} is {value!r}, which is not a number")
         return value
 
     def _look_up(self, name: str, metrics: Mapping[str, Any], shown: str) -> Any:

@@ -47,7 +47,7 @@ def format_status(status: Status) -> str:
         lines += ["", "beside each other:", *(f"   {key:<9}{text}" for key, text in
                                               describe_rollout(status.name, status.version, status.rollout))]
     if differences := format_differences(status.name):
-        lines += ["", "answers that differ, the first ones:", *(f"   {line}" for line in differences)]
+        lines += ["", "the first answers that differ:", *(f"   {line}" for line in differences)]
     live = next((version for version in status.versions if version.version == status.version), None)
     if live is not None:
         lines += ["", "hardware:", *(f"   {line}" for line in _describe_needs(live))]

@@ -140,7 +140,7 @@ class DeployMagics(Magics):
     def _run(self, cell: str) -> None:
         """Run the cell under `%%deploy`; IPython shows an error itself."""
         if not self.shell.run_cell(cell).success:
-            raise CaptureError("the cell failed, so nothing was deployed", advice="mend the cell and run it again")
+            raise CaptureError("the cell failed, so nothing was deployed", advice="fix the cell and run it again")
 
     def _dry_run(self, kernel: Kernel, options: DeployOptions) -> None:
         packaged = package(kernel, options.capture, _print_stage, self.recorder)

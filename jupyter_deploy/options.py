@@ -60,12 +60,12 @@ def build_magic_parser() -> Parser:
     parser.add_argument("--dry-run", action="store_true", help="show what would be deployed and why; change nothing")
     verbs = parser.add_mutually_exclusive_group()
     verbs.add_argument("--list", action="store_true", help="list the endpoints")
-    for verb, text in (("stop", "take an endpoint off the air"), ("start", "bring a stopped endpoint back"),
-                       ("rollback", "go back to the version before"),
-                       ("promote", "make the version that is tried beside the live one live"),
-                       ("abort", "take the version away that is tried beside the live one"),
+    for verb, text in (("stop", "stop an endpoint"), ("start", "bring back a stopped endpoint"),
+                       ("rollback", "go back to the previous version"),
+                       ("promote", "make the canary or shadow the live version"),
+                       ("abort", "take the canary or shadow away"),
                        ("logs", "show the last log records"),
-                       ("metrics", "show the figures of the last minutes")):
+                       ("metrics", "show requests, errors and latency of the last five minutes")):
         verbs.add_argument(f"--{verb}", metavar="NAME", help=text)
     parser.add_argument("--help", "-h", action="store_true", help="show this text")
     add_deploy_options(parser)
@@ -92,15 +92,15 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exact", action="store_true",
                         help="serve models as they are: compile none, even where that is proven equal")
     parser.add_argument("--workers", type=read_workers, metavar="N|auto",
-                        help="processes that serve (default: as before, or 1); auto: as many as the calls need, from 1 "
-                             "to what fits this machine")
+                        help="worker processes (default: as before, at first 1); auto: as many as the calls need and "
+                             "this machine can hold")
     parser.add_argument("--min", type=int, metavar="N",
-                        help="local: never fewer workers; 0 lets it sleep without calls, and the next call wakes it")
+                        help="local: the fewest workers; with 0 the service sleeps when nobody calls, and the next "
+                             "call wakes it")
     parser.add_argument("--max", type=read_workers, metavar="N|auto",
-                        help="local: never more workers (default with --min: auto)")
+                        help="local: the most workers (default with --min: auto)")
     parser.add_argument("--idle", type=_read_time, metavar="TIME",
-                        help="local: time after which a worker that is not needed goes, such as 90s or 10m "
-                             "(default: 5m)")
+                        help="local: how long a worker that is not needed is kept, such as 90s or 10m (default: 5m)")
     parser.add_argument("--port", type=int, metavar="P",
                         help="the port; by default a free one from 8100 on, remembered")
     parser.add_argument("--host", metavar="H", help="the address to listen on (default: 127.0.0.1); "
@@ -112,13 +112,14 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-queue", type=int, metavar="N", help="calls that may wait before callers get 429")
     gpu = parser.add_mutually_exclusive_group()
     gpu.add_argument("--gpu", action="store_true", default=None,
-                     help="the service gets a GPU; by default only if values or code are on one")
+                     help="the service gets a GPU; by default only if a value or the code uses one")
     gpu.add_argument("--no-gpu", action="store_false", dest="gpu", default=None,
-                     help="it gets none, and is proven without one")
-    parser.add_argument("--gpu-memory", type=_read_size, metavar="SIZE", help="GPU memory that it gets, such as 8GB")
+                     help="the service gets no GPU, and is proven without one")
+    parser.add_argument("--gpu-memory", type=_read_size, metavar="SIZE",
+                        help="GPU memory that the service gets, such as 8GB")
     parser.add_argument("--batch", type=read_batch, metavar="off|max=N",
-                        help="how many calls that arrive together are answered together, where the golden calls prove "
-                             "that it makes no difference (default: max=128)")
+                        help="how many calls that arrive together may be answered together, where the golden calls "
+                             "prove that this makes no difference (default: max=128)")
     parser.add_argument("--base", metavar="IMAGE", help="docker: the image to build on (default: python:VERSION-slim)")
     parser.add_argument("--memory", type=_read_size, metavar="SIZE",
                         help="memory of a worker, such as 512MiB: one that outgrows it is replaced. docker: of a "
@@ -133,23 +134,23 @@ def _add_rollout_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for a version that is tried beside the live one."""
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--canary", type=_read_share, metavar="SHARE",
-                       help="try it beside the live version: it answers a part of the requests, such as 10%%")
+                       help="try the new version beside the live one: it answers a share of the requests, such as 10%%")
     modes.add_argument("--shadow", action="store_true", default=None,
-                       help="try it beside the live version: it answers copies of the requests, and is compared")
+                       help="try the new version beside the live one: it answers copies of the requests, to compare")
     parser.add_argument("--promote-after", type=_read_time, metavar="TIME",
-                        help="a canary or shadow takes over after so long, such as 10m, if the rules below hold")
+                        help="promote the canary or shadow after this time, such as 10m, if the rules below hold")
     parser.add_argument("--min-requests", type=int, metavar="N",
-                        help="and if it has answered so many requests (default: 100)")
+                        help="and once it has answered this many requests (default: 100)")
     parser.add_argument("--max-error-rate", type=_read_share, metavar="SHARE",
-                        help="it is taken away when more of its answers are errors, beyond the live version's share "
+                        help="take it away when its share of errors exceeds the live version's by more than this "
                              "(default: 1%%)")
     parser.add_argument("--max-slowdown", type=float, metavar="RATIO",
-                        help="a canary is taken away when its p95 is more than so many times the live version's "
+                        help="take a canary away when its p95 is more than this many times the live version's "
                              "(default: 2)")
     parser.add_argument("--max-disagreement", type=_read_share, metavar="SHARE",
-                        help="a shadow is taken away when more of its answers differ (default: any may)")
+                        help="take a shadow away when a larger share of its answers differ (default: any may)")
     parser.add_argument("--tolerance", type=float, metavar="X",
-                        help="a shadow's numbers that differ by no more are equal (default: 0)")
+                        help="numbers of a shadow that differ by no more than this are equal (default: 0)")
 
 
 def read_deploy_options(arguments: argparse.Namespace, names: tuple[str, ...]) -> DeployOptions:
@@ -182,8 +183,8 @@ def _read_share(text: str) -> float:
         share = -1.0
     if rest or not 0 <= share <= 1:
         if not sign and 1 < share <= 100:
-            raise argparse.ArgumentTypeError(f"{text!r} is no share: did you mean {text.strip()}%?")
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: wanted such as 10% or 0.1")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a share: did you mean {text.strip()}%?")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: wanted one such as 10% or 0.1")
     return share
 
 
@@ -191,7 +192,7 @@ def _read_time(text: str) -> float:
     """Read a time in seconds: `90s`, `10m`, `1.5h`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip(), re.IGNORECASE)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: wanted such as 90s, 10m or 1h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: wanted one such as 90s, 10m or 1h")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2].lower()]
 
 
@@ -199,7 +200,7 @@ def _read_size(text: str) -> int:
     """Read a number of bytes: `8GB`, `512MiB`, `1000000`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip(), re.IGNORECASE)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: wanted a number of bytes such as 8GB or 512MiB")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: wanted a number of bytes such as 8GB or 512MiB")
     power = " kmgt".index(found[2].lower() or " ")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 

@@ -79,7 +79,7 @@ def _write(captured: Capture, compiled: Capture, outcomes: tuple[Outcome, ...], 
 def put_back_models(packaged: Packaged, error: DeployError, report: Report) -> Packaged:
     """Package the models as they are: the service with their compiled forms falls short, whatever the reason."""
     plain = packaged.plain or packaged.capture
-    reason = f"the service with it fell short: {error.message.partition(chr(10))[0]}"
+    reason = f"the service with it failed: {error.message.partition(chr(10))[0]}"
     outcomes = tuple(Outcome(one.name, one.type, None, reason) if one.trial else one for one in packaged.models)
     report("compile", "; ".join(one.brief for one in outcomes), 0.0)
     return _write(plain, plain, outcomes, report)

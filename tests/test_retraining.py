@@ -59,7 +59,7 @@ def test_a_new_version_goes_live_only_if_it_is_good_enough(notebook: Path) -> No
 
 
 @pytest.mark.parametrize(("arguments", "code", "message"), [
-    (("--promote-if", "auc >"), 2, "is no condition"),
+    (("--promote-if", "auc >"), 2, "is not a condition"),
     (("--promote-if", "acu > 1"), 1, "the notebook recorded no acu; it recorded auc, rows"),
     (("-p", "auc"), 2, "wanted a name and a value"),
     (("-f", "missing.yaml"), 2, "cannot be read"),

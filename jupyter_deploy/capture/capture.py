@@ -139,7 +139,7 @@ def capture(
     if notebook is not None:
         findings += find_stale(kernel, notebook, _used_names(code), bindings)
     if options.strict and findings:
-        raise CaptureError("--strict: " + "; ".join(map(str, findings)), advice="mend these, or leave --strict out")
+        raise CaptureError("--strict: " + "; ".join(map(str, findings)), advice="fix these, or leave out --strict")
     return Capture(
         name,
         f"{sys.version_info.major}.{sys.version_info.minor}",

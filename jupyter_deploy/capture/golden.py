@@ -235,6 +235,6 @@ def ask_all(
         except CaptureError:
             raise
         except Exception as error:  # noqa: BLE001 - the author's function may raise anything
-            text = f"{site.source} raises {type(error).__name__}: {error}; it is no golden call"
+            text = f"{site.source} raises {type(error).__name__}: {error}; it is not a golden call"
             findings.append(Finding(text, code="failing-call"))
     return answers, findings

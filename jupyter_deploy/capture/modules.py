@@ -133,7 +133,7 @@ class _Collector:
             raise CaptureError(
                 f"the file of the module {module} cannot be read: {error}",
                 where=reason,
-                advice="put the file back, or define in the notebook what is used of it",
+                advice="put the file back, or define in the notebook what you use from it",
             ) from error
         return path
 

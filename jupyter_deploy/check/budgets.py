@@ -36,7 +36,7 @@ def judge_budgets(service: Mapping[str, Any], budgets: Budgets, title: str) -> I
         if budget is None:
             continue
         if found is None:
-            why = service.get("image_error") if name == "image-size" else "this system does not tell it"
+            why = service.get("image_error") if name == "image-size" else "this system does not report it"
             yield _unmeasured(f"--{name}", f"{what} was not measured: {why}", title)
         elif found > budget:
             of = " of memory" if name == "memory" else ""

@@ -64,7 +64,7 @@ def _find_gone(planned: Planned, matched: Sequence[Contract | None], evidence: E
     for one in planned.contracts:
         if one not in matched and not evidence.failures:
             yield Finding("error", "breaking-change", f"the service {one.service} of the contract is gone",
-                          planned.job.title, None, "keep it; if callers know that it goes, record it with --update")
+                          planned.job.title, None, "keep it, or record the change with --update if callers know")
 
 
 def _no_contract(planned: Planned, service: Mapping[str, Any]) -> Finding:

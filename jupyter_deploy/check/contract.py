@@ -142,7 +142,7 @@ def _ask_service(url: str, api_key: str | None) -> Contract:
     except (urllib.error.URLError, OSError) as error:
         raise UsageError(f"--against {url}: the service does not answer: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise ContractDamaged(f"the service does not describe itself as one of ours does: {error!r}",
+        raise ContractDamaged(f"the service does not describe itself as an nbdeploy service does: {error!r}",
                               where=f"{url}/openapi.json") from error
 
 
@@ -173,7 +173,7 @@ def _ask_git(ref: str, file: Path) -> tuple[Contract, ...]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(f"--against {ref}: git cannot be asked: {error}") from error
     if shown.returncode:
-        raise UsageError(f"--against {ref}: it is no URL, no bundle's folder, and git says: "
+        raise UsageError(f"--against {ref}: it is not a URL or a bundle's folder, and git says: "
                          f"{shown.stderr.decode('utf-8', 'replace').strip()}",
                          advice=f"name a commit in which {file.name} is, such as HEAD or origin/main")
     return parse_contracts(shown.stdout.decode("utf-8", "replace"), where)

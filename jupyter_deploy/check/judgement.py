@@ -223,7 +223,7 @@ def _judge_changes(changes: tuple[Change, ...], moved: tuple[Moved, ...], title:
 def _judge_classes(service: Mapping[str, Any], contract: Contract, title: str) -> Iterator[Finding]:
     if contract.classes is None and service["classes"]:
         yield Finding("note", "classes-unknown", f"the classes of {', '.join(sorted(service['classes']))} are not "
-                      "compared: a service and a bundle do not tell theirs", title, None,
+                      "compared: a service and a bundle do not list theirs", title, None,
                       "compare with a contract file, or with the one of a git ref")
 
 

@@ -46,7 +46,7 @@ def make_jobs(arguments: argparse.Namespace, limits: Limits) -> list[Planned]:
     if arguments.jobs < 1:
         raise UsageError(f"--jobs {arguments.jobs}: wanted at least 1")
     if arguments.update and arguments.against:
-        raise UsageError("--update records a contract, and --against does without: only one of them")
+        raise UsageError("--update records a contract, --against compares with something else: give only one of them")
     if limits.requirements is not None:
         read_pins(limits.requirements)  # what cannot be read is told before anything runs
     sets = read_parameter_sets(arguments.parameters, {name: read_value(value) for name, value in arguments.parameter})

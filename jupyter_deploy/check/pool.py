@@ -56,7 +56,7 @@ class _Running:
         with log.open("w", encoding="utf-8") as file:
             process = self._start(output, None if self._shown else file)
             if process is None:
-                return _crashed(job, "it was not begun")
+                return _crashed(job, "it was not started")
             try:
                 with suppress(BrokenPipeError):
                     process.stdin.write(job.dump() + "\n")  # type: ignore[union-attr]  # it is a pipe

@@ -59,7 +59,7 @@ def _add_gates(check: argparse.ArgumentParser) -> None:
                                                            "the contract of a git ref, not with the contract file")
     check.add_argument("--api-key", metavar="KEY", help="the service's key: what the one at --against's URL wants to "
                                                         "see; $NAME takes it from the environment")
-    check.add_argument("--update", action="store_true", help="record the contract anew")
+    check.add_argument("--update", action="store_true", help="record the contract again")
     check.add_argument("--max-drift", default="0", metavar="D",
                        help="how far a number of a golden answer may move: 0.01, or 5%% of it (default: 0)")
     check.add_argument("--p95", metavar="TIME", help="budget of an entry's 95th percentile, such as 20ms")
@@ -68,7 +68,7 @@ def _add_gates(check: argparse.ArgumentParser) -> None:
                        help="budget of its container image, which is built for that, such as 1GB")
     check.add_argument("--requirements", type=Path, metavar="FILE",
                        help="where packages must be pinned; by default the nearest requirements.txt, if there is one")
-    check.add_argument("--strict", action="store_true", help="let warnings fail the check, too")
+    check.add_argument("--strict", action="store_true", help="fail on warnings, too")
 
 
 def _add_reports(check: argparse.ArgumentParser) -> None:

@@ -152,7 +152,7 @@ def _names(model: Any) -> list[str] | None:
     if names is None:
         return None
     if not all(isinstance(name, str) for name in names):
-        raise NotCompiled("its features have names that are no text")
+        raise NotCompiled("its features have names that are not text")
     return [str(name) for name in names]
 
 

@@ -84,7 +84,7 @@ def _shape(node: Any) -> tuple[int, ...]:
 
 def _name(names: Names, node: Any) -> str:
     if node not in names:
-        raise NotCompiled(f"{node} is not compiled: it is no tensor")
+        raise NotCompiled(f"{node} is not compiled: it is not a tensor")
     return names[node]
 
 

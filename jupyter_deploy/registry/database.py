@@ -186,15 +186,15 @@ def explain_failure(path: Path, error: sqlite3.Error) -> TargetError:
                         advice="free some space, then try again; nothing is lost, and what was live still is")
     if "locked" in text or "busy" in text:
         return TargetError(f"the registry of deployments is in use: {text}", where=str(path),
-                           advice="another process has been writing for long; try again in a moment")
+                           advice="another process has been writing for a long time; try again in a moment")
     if "malformed" not in text and "not a database" not in text:
         return TargetError(f"the registry of deployments cannot be used: {text}", where=str(path),
-                           advice="look whether this user may write that file and its folder, then try again")
+                           advice="check that this user may write that file and its folder, then try again")
     return TargetError(
         f"the registry of deployments cannot be read: {text}",
         where=str(path),
         advice=f"it is left as it is. Restore it from a backup, or move it away (mv '{path}' '{path}.damaged') to "
-               "begin anew; bundles and running services are not in it and stay",
+               "start afresh; bundles and running services are not in it and stay",
     )
 
 

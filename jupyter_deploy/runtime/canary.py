@@ -86,7 +86,7 @@ class Canary:
             self._slots[self._returned] += 1
             if begun and not self._again:
                 log(logging.WARNING, f"a worker of version {self.route.version} was gone before it answered")
-                refusal = busy(503, "interrupted", "the worker ended during the call, which is not made twice")
+                refusal = busy(503, "interrupted", "the worker ended during the call, which is not repeated")
                 reply(request, request.route.refuse(refusal))
             elif (own := self._here.answer_here(request, reply)) is not None:
                 reply(request, own)

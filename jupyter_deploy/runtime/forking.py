@@ -70,7 +70,7 @@ def find_obstacle(bundle: Path, before: frozenset[int]) -> str | None:
 
     """
     if sys.platform != "linux":
-        return "processes are forked on Linux only: elsewhere system libraries do not bear it"
+        return "processes are forked on Linux only: elsewhere system libraries do not allow it"
     opened = {number: _name_descriptor(number) for number in sorted(list_descriptors() - before)}
     if any(name.startswith("/dev/nvidia") for name, _ in opened.values()):
         return "it holds a GPU"

@@ -135,7 +135,7 @@ def compile_datetime(spec: TypeSpec) -> Decoder:
         if any_zone:
             return value
         if (value.tzinfo is None) != (zone is None):
-            raise ValueError("a time zone is missing, or is there and must not be")
+            raise ValueError("a time zone is missing, or there is one where none is allowed")
         return value.astimezone(zone) if zone is not None else value
 
     return _compile_text(spec, parse)
@@ -150,7 +150,7 @@ def _timestamp_parser(spec: TypeSpec) -> Callable[[str], Any]:
         parse_datetime(text)
         value = pd.Timestamp(text)
         if (value.tz is None) != (zone is None) and "tz" in spec:
-            raise ValueError("a time zone is missing, or is there and must not be")
+            raise ValueError("a time zone is missing, or there is one where none is allowed")
         return (value.tz_convert(zone) if zone is not None else value).as_unit(unit)
 
     return parse

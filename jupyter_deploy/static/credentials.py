@@ -21,7 +21,7 @@ _MENTIONS_ONE = re.compile(r"(?i)pass|pwd|secret|token|key|credential")
 """What a cell must hold to be worth a closer look."""
 _SPECIAL_TOKEN = re.compile(r"(?i)^(?:bos|eos|sep|pad|cls|mask|unk|special|start|end|stop|oov|csrf)_")
 _URL_LOGIN = re.compile(r"://[^/\s:@]+:([^/\s@]+)@")
-_ADVICE = "read it from the environment: os.environ[\"…\"]; and withdraw it, if it ever was committed"
+_ADVICE = "read it from the environment: os.environ[\"…\"]; and revoke it if it was ever committed"
 
 
 def find_credentials(document: Document) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def _undefined(document: Document, names: Names, name: str, chain: str) -> Findi
     near = difflib.get_close_matches(name, names.all(), n=1, cutoff=0.8)
     return Finding("error", "undefined-name", f"{user} uses {name}, which no cell defines ({chain})",
                    str(document.path), bound.cell.at(line) if bound is not None else None,
-                   f"did you mean {near[0]}?" if near else "define it in a cell: a kernel that starts anew has none")
+                   f"did you mean {near[0]}?" if near else "define it in a cell: a freshly started kernel has none")
 
 
 def _line_of(name: str, tree: ast.AST) -> int | None:
@@ -56,7 +56,7 @@ def _too_early(document: Document, names: Names, cell: StaticCell, *, told: Coll
             if name not in told:
                 yield Finding("warning", "undefined-name", f"{name} is used, but no cell defines it",
                               str(document.path), cell.at(_line_of(name, cell.tree)),
-                              "a kernel that starts anew has none")
+                              "a freshly started kernel has none")
         elif (later := _only_later(name, cell, names)) is not None:
             yield Finding("warning", "used-before-definition", f"{name} is used here, but defined only below, in "
                           f"{later.where}", str(document.path), cell.at(_line_of(name, cell.tree)),

@@ -20,7 +20,7 @@ def check_static(paths: Sequence[Path], *, strict: bool = False) -> int:
     Raises
     ------
     UsageError
-        When no notebook is named, or a folder has none.
+        When no notebook is given, or a folder has none.
 
     """
     counts: Counter[str] = Counter()
@@ -50,7 +50,7 @@ def list_notebooks(paths: Iterable[Path]) -> list[Path]:
             raise UsageError("the folder has no notebook", where=str(path))
         found += inside
     if not found:
-        raise UsageError("no notebook is named", advice="name notebooks, or a folder of notebooks")
+        raise UsageError("no notebook is given", advice="name notebooks, or a folder of notebooks")
     return found
 
 

@@ -51,7 +51,7 @@ def read_recording(path: Path, *, speed: float = 1.0) -> tuple[Recorded, ...]:
         try:
             found.append(_read_record(record))
         except (TypeError, ValueError) as error:
-            raise UsageError(f"--log {path}: this is no record of a request: {error}", where=f"line {number}",
+            raise UsageError(f"--log {path}: this is not a record of a request: {error}", where=f"line {number}",
                              advice=form) from error
     requests = sorted((one for one in found if one is not None), key=lambda one: one.moment)
     if not requests:
@@ -85,7 +85,7 @@ def _read_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise UsageError(f"--log {path}: this line is no JSON: {error}", where=f"line {number}",
+                raise UsageError(f"--log {path}: this line is not JSON: {error}", where=f"line {number}",
                                  advice=_JSON) from error
             yield number, record
 
@@ -105,7 +105,7 @@ def _read_record(record: Any) -> Recorded | None:
         try:
             json.loads(body)
         except ValueError as error:
-            raise ValueError(f"its body is no JSON: {error}") from error
+            raise ValueError(f"its body is not JSON: {error}") from error
     elif body is not None:
         body = json.dumps(body, ensure_ascii=False)
     return Recorded(_read_time(record.get("time")), entry, None if body is None else body.encode())

@@ -161,7 +161,7 @@ def _check_size(arguments: argparse.Namespace, count: int, seconds: float) -> No
                          advice=f"a rehearsal has at most {MOST[0]:,} requests and {MOST[1] / 3600:g} hours")
     if (count > ASKED[0] or seconds > ASKED[1]) and not arguments.yes:
         raise UsageError(f"{said} are more than {ASKED[0]:,} requests or {ASKED[1] / 60:g} minutes",
-                         advice="say --yes if that is what you mean")
+                         advice="add --yes if that is what you mean")
 
 
 def _find_peak(moments: list[float]) -> float:

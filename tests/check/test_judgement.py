@@ -83,7 +83,7 @@ def test_budgets(limits: Budgets, expected: list[tuple[str, str]], job: Job) -> 
 @pytest.mark.parametrize(("limits", "service", "message"), [
     (Budgets(p95=1), {"latency": {}}, "predict was not measured: it has no golden call"),
     (Budgets(p95=1), {"latency": {}, "findings": [{"code": "changing-state", "text": "", "cell": None}]}, "it changes globals"),
-    (Budgets(memory=1), {"memory": None}, "this system does not tell it"),
+    (Budgets(memory=1), {"memory": None}, "this system does not report it"),
     (Budgets(image_size=1), {"image_error": "there is no engine"}, "there is no engine"),
 ])
 def test_a_budget_that_nothing_was_measured_for_does_not_hold(limits: Budgets, service: dict[str, Any], message: str, job: Job) -> None:

@@ -159,7 +159,7 @@ def test_what_falls_short_in_the_clean_environment_goes_live_as_it_is(notebook: 
                  "digits(rows[0].tolist())")
     done = notebook.deploy("digits")
     assert done["state"] == {"w1": "pickle"}
-    assert "w1 stays as it is: the service with it fell short" in done["output"]
+    assert "w1 stays as it is: the service with it failed" in done["output"]
     assert done["equal"] == done["calls"]
 
 

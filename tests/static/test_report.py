@@ -25,7 +25,7 @@ def test_findings_are_lines_with_a_place(tmp_path: Path) -> None:
         "n.ipynb: cell 3, line 1: warning: pandas: no version is pinned, so the next run may get another one [unpinned]",
         "    → pin it: pandas==VERSION",
         "n.ipynb: cell 3, line 2: warning: nowhere is used, but no cell defines it [undefined-name]",
-        "    → a kernel that starts anew has none",
+        "    → a freshly started kernel has none",
     ]
     assert (done.stderr, done.returncode) == ("2 warnings (1 notebook read, none run)\n", 0)
     assert look("--strict", "n.ipynb", cwd=tmp_path).returncode == 1

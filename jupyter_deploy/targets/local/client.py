@@ -96,7 +96,7 @@ class Client:
 
 def _lost() -> TargetError:
     return TargetError("the supervisor of local deployments ended during the request", where=str(data_dir() / LOG),
-                       advice="do it again: a new supervisor is started, and brings back what was live")
+                       advice="try again: a new supervisor starts and brings back what was live")
 
 
 def connect(*, start: bool = True, replace: bool = False) -> Client | None:

@@ -197,7 +197,7 @@ class Ledger:
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 with contextlib.suppress(OSError):
-                    sys.stderr.write(f"the books of {self.name} cannot be kept: {error}\n")
+                    sys.stderr.write(f"what happens to {self.name} cannot be recorded: {error}\n")
 
     def find_rollout(self) -> RolloutRecord | None:
         """Give what is recorded to be beside the live version."""

@@ -75,7 +75,7 @@ class LocalOptions:
                 raise UsageError(f"{option} is a rule for a version that is tried beside the live one",
                                  advice="add --canary 10% or --shadow")
             if value < 0:
-                raise UsageError(f"wanted no negative value, found {value:g}", where=option, advice="see --help")
+                raise UsageError(f"wanted 0 or more, found {value:g}", where=option, advice="see --help")
         if self.canary is not None and self.max_disagreement is not None:
             raise UsageError("--max-disagreement is a rule for a shadow: only there both versions answer",
                              advice="use --shadow, or leave it out")

@@ -89,7 +89,7 @@ class Rollouts:
         if self._present is None:
             raise TargetError(
                 f"no version is tried beside the live one of {self._service.ledger.name}",
-                advice="%deploy --canary 10% or --shadow begins that; nbdeploy rollback goes back a version")
+                advice="%deploy --canary 10% or --shadow starts one; nbdeploy rollback goes back a version")
         return self._present
 
     async def end(self, reason: str | None, promoted: Pool | None = None) -> None:

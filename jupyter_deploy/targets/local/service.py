@@ -247,7 +247,7 @@ class Service:
             await asyncio.gather(*(self.drain(one, 0.0) for one in (pool, resting) if one is not None),
                                  self._orphans.drain(0.0))
             if pool is not None:
-                self.ledger.report("stopped", f"version {pool.spec.version} is off the air")
+                self.ledger.report("stopped", f"version {pool.spec.version} is stopped")
 
     async def delete(self) -> None:
         """Stop the deployment and forget it."""

@@ -189,7 +189,7 @@ class Supervisor:
             raise TargetError(f"{host} can be reached from other machines, and there is no API key",
                               advice="give one with --api-key, or listen on --host 127.0.0.1")
         if digest is None and known and known.api_key_digest:
-            raise TargetError(f"the callers of {name!r} send an API key, and this deploy would do away with it",
+            raise TargetError(f"the callers of {name!r} send an API key, and this deploy would remove it",
                               advice=f"give one with --api-key; to have none, first: nbdeploy rm {name}")
 
     def _taken_ports(self, name: str) -> set[int]:
@@ -223,7 +223,7 @@ class Supervisor:
 
     def _take_candidate(self, request: Message) -> Staged:
         if request["candidate"] not in self._candidates:
-            raise TargetError("the candidate is not there any more: it was discarded or is live already",
+            raise TargetError("the candidate is gone: it was discarded, or is live already",
                               advice="deploy again")
         return self._candidates.pop(request["candidate"])
 

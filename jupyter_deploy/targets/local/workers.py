@@ -229,7 +229,7 @@ class Worker:
         """End it now, with whatever it started, and see it gone."""
         self.draining = True
         if not self.pid:
-            self.give_up("it was not wanted any more")
+            self.give_up("it was no longer needed")
         self.signal()
         await asyncio.wait([self.ended])
 
@@ -298,7 +298,7 @@ class Worker:
     def failure(self) -> ServiceError:
         """Say why it ended too early, with the end of its log."""
         reason = self._reason or f"the worker {self.exit_text} before it was ready"
-        advice = "mend that cell, or what it needs outside the notebook, and deploy again" if self._place else (
+        advice = "fix that cell, or what it needs outside the notebook, and deploy again" if self._place else (
             "a clean process runs the imports, the values and the cells tagged deploy:setup: one of them ended it")
         tail = read_tail(self.spec.log, self._log_start)
         return ServiceError(reason, where=self._place,
