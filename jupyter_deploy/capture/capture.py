@@ -5,36 +5,22 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.capture.bindings import Bindings
 from jupyter_deploy.capture.emission import emit
-from jupyter_deploy.capture.files import watch_files
-from jupyter_deploy.capture.golden import (
-    CallSite,
-    GoldenAnswer,
-    ask_all,
-    find_calls,
-    parse_example,
-    recorded_calls,
-    select,
-)
+from jupyter_deploy.capture.entries import Described, describe_entry, find_sites, read_examples
+from jupyter_deploy.capture.golden import GoldenAnswer, select
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.modules import LocalModules, collect_local
 from jupyter_deploy.capture.overhearing import Asked, overhear
 from jupyter_deploy.capture.recorder import Recorder
-from jupyter_deploy.capture.restoration import Watch, restored
+from jupyter_deploy.capture.restoration import restored
 from jupyter_deploy.capture.routes import Route, find_routes
-from jupyter_deploy.capture.schema import (
-    classes_of,
-    infer_parameters,
-    infer_returns,
-    modules_of_types,
-    positional_names,
-)
+from jupyter_deploy.capture.schema import modules_of_types
 from jupyter_deploy.capture.slice import Finding, Slice
 from jupyter_deploy.capture.stale import find_stale, match_cells
 from jupyter_deploy.capture.state import StateValue
@@ -119,45 +105,33 @@ def capture(
     routes = find_routes(kernel, options.names, roles.get("entry", ()), bindings)
     walk = Walk(kernel, bindings, skipped=frozenset(cell.count for cell in roles.get("skip", ())))
     setup = _walk_cells(walk, roles)
-    for route in routes:
-        if route.text is not None:
-            walk.add_code(route.function, route.text, route.function)
-        elif route.call != route.function:
-            walk.add_method(route.function, route.live)
-        else:
-            walk.add_entry(route.function)
+    _walk_routes(walk, routes)
     changed = set().union(*(walk.contents.changed_by(route.function) for route in routes))
+    described: list[Described] = []
     overheard = overhear(_namespaces(routes), walk.contents.models())
     with restored(kernel.names, changed, walk.contents.live_of(changed)) as watch, overheard as asked:
-        entries, golden, findings = _ask_entries(kernel, options, routes, roles, recorder, walk, watch)
+        examples = read_examples(options.examples, routes, kernel.names)
+        for route in routes:
+            sites = select(route.live, examples[route.name], find_sites(route, kernel, roles, recorder))
+            described.append(describe_entry(route, sites, kernel, walk, watch, unproven=options.unproven))
+    entries = tuple(one.entry for one in described)
     code = walk.slice()
     name = options.name or _default_name(kernel, routes)
     text, spans = emit(code, title=f"{name}: {', '.join(entry.name for entry in entries)}, captured from a notebook.")
     imports = {**modules_of_types(entries), **code.modules}
     local = collect_local(imports, cache=cache)
+    findings = [finding for one in described for finding in one.findings]
     findings += [*code.findings, *map(Finding, local.warnings)]
     if notebook is not None:
         findings += find_stale(kernel, notebook, _used_names(code), bindings)
     if options.strict and findings:
         raise CaptureError("--strict: " + "; ".join(map(str, findings)), advice="fix these, or leave out --strict")
     return Capture(
-        name,
-        f"{sys.version_info.major}.{sys.version_info.minor}",
-        entries,
-        setup,
-        code,
-        text,
-        spans,
-        golden,
-        local,
-        {**imports, **local.imports},
-        tuple(findings),
-        dict(walk.contents.environment),
-        kernel.document,
-        options.gpu,
-        options.gpu_memory,
-        asked,
-    )
+        name, f"{sys.version_info.major}.{sys.version_info.minor}", entries, setup, code, text, spans,
+        tuple((one.entry.name, answer) for one in described for answer in one.golden),
+        local, {**imports, **local.imports}, tuple(findings), dict(walk.contents.environment), kernel.document,
+        options.gpu, options.gpu_memory, asked,
+    )  # fmt: skip
 
 
 def _namespaces(routes: Sequence[Route]) -> list[dict[str, Any]]:
@@ -182,6 +156,16 @@ def _roles(kernel: Kernel, notebook: Notebook | None) -> dict[Role, list[Execute
     return roles
 
 
+def _walk_routes(walk: Walk, routes: Sequence[Route]) -> None:
+    for route in routes:
+        if route.text is not None:
+            walk.add_code(route.function, route.text, route.function)
+        elif route.call != route.function:
+            walk.add_method(route.function, route.live)
+        else:
+            walk.add_entry(route.function)
+
+
 def _walk_cells(walk: Walk, roles: Mapping[Role, Sequence[ExecutedCell]]) -> tuple[str, ...]:
     """Include the cells tagged so; give the names of the set-up functions."""
     names = []
@@ -191,94 +175,6 @@ def _walk_cells(walk: Walk, roles: Mapping[Role, Sequence[ExecutedCell]]) -> tup
     for cell in roles.get("include", ()):
         walk.add_cell(cell, function=None)
     return tuple(names)
-
-
-def _ask_entries(
-    kernel: Kernel,
-    options: CaptureOptions,
-    routes: Sequence[Route],
-    roles: Mapping[Role, Sequence[ExecutedCell]],
-    recorder: Recorder | None,
-    walk: Walk,
-    watch: Watch,
-) -> tuple[tuple[Entry, ...], tuple[tuple[str, GoldenAnswer], ...], list[Finding]]:
-    calls = {route.call: route.name for route in routes}
-    asked: dict[str, list[CallSite]] = {route.name: [] for route in routes}
-    for example in options.examples:
-        for name, site in parse_example(example, calls, kernel.names):
-            asked[name].append(site)
-    entries, golden, findings = [], [], []
-    for route in routes:
-        sites = select(route.live, asked[route.name], _sites(route, kernel, roles, recorder))
-        if not sites and not options.unproven:
-            raise CaptureError(
-                f"{route.call} has no golden call: no cell calls it with arguments that can be evaluated again",
-                advice=f"call it in a cell, or add --example '{route.call}{_call_form(route.live, kernel.names)}'; "
-                "--unproven deploys without proof",
-            )
-        parameters = infer_parameters(route.live, [(site.args, site.kwargs) for site in sites])
-        with watch_files() as opened:
-            answers, left_out = ask_all(route.live, parameters, sites)
-        walk.contents.add_read_files(opened, route.name)
-        if sites and not answers and not options.unproven:
-            raise CaptureError(
-                f"no golden call of {route.name} succeeds in the notebook: {left_out[0]}",
-                advice="add an --example that works",
-            )
-        returns = infer_returns(route.live, [one.result for one in answers])
-        moved, doubtful = watch.moved(), walk.contents.doubtful()
-        changing = sorted(walk.contents.changed_by(route.function) - (doubtful - moved.keys()))
-        changed = [moved.get(name, name) for name in changing]
-        if changed:
-            findings.append(
-                Finding(
-                    f"{route.name} changes {', '.join(changed)}: every worker has a copy of its own, and "
-                    "a new version starts from the notebook's value",
-                    code="changing-state",
-                )
-            )
-        live = inspect.unwrap(route.live)
-        entry = Entry(
-            route.name,
-            route.function,
-            parameters,
-            returns,
-            inspect.getdoc(route.live) or "",
-            is_async=inspect.iscoroutinefunction(live) or inspect.isasyncgenfunction(live),
-            mutates=bool(changed),
-            positional=positional_names(route.live),
-        )
-        for spec in [*(parameter.type for parameter in parameters), returns]:
-            for path in sorted(classes_of(spec)):
-                if path.startswith("service:") and path[8:].partition(".")[0] in kernel.names:
-                    walk.add_entry(path[8:].partition(".")[0])
-        entries.append(entry)
-        golden += [(route.name, one) for one in answers]
-        findings += left_out
-    return tuple(entries), tuple(golden), findings
-
-
-def _sites(
-    route: Route, kernel: Kernel, roles: Mapping[Role, Sequence[ExecutedCell]], recorder: Recorder | None
-) -> Iterator[CallSite]:
-    """Where golden calls come from, the most telling first: example cells, recorded calls, calls in other cells."""
-    yield from find_calls(route.call, roles.get("example", ()), kernel.names)
-    if recorder is not None:
-        yield from recorded_calls(recorder.calls_of(route.live))
-    yield from route.sites
-    if route.text is None:
-        yield from find_calls(route.call, kernel.cells, kernel.names)
-
-
-def _call_form(function: Callable[..., Any], names: Mapping[str, Any]) -> str:
-    """Write a call's arguments, with the notebook's values where it has some of their names."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return "(…)"
-    values = {one.name: one.name if one.name in names else "…" for one in parameters
-              if one.name in names or one.default is one.empty}
-    return f"({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
 def _default_name(kernel: Kernel, routes: Sequence[Route]) -> str:

@@ -104,20 +104,13 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         if cell.cell_contents is not function
     }
     values: dict[str, object] = {f"_{name.lstrip('_')}_{variable}": content for variable, content in free.items()}
-    if isinstance(node, ast.Lambda):
-        made = f"lambda_ = ({source.text()})" if "\n" in source.text() else f"lambda_ = {source.text()}"
-        text = made.replace("lambda_", name, 1) if not free else _maker(name, "lambda_", made, values, free)
-    elif own == name and not free:
-        text = source.text(decorated=False)
-    else:
-        text = _maker(name, str(own), textwrap.dedent(source.text(decorated=False)), values, free)
     bare = without_nonlocal(node)
     rebound, in_place = nonlocal_names(node), changed_in_place(node) & free.keys()
     supplied = (
         frozenset(function.__code__.co_freevars) | frozenset(defaults) | ({own} if own and own != name else set())
     )
     return Draft(
-        text,
+        _write_function(name, source, values, free),
         source.cell,
         source.line,
         references_of(bare, flags=source.flags),
@@ -127,6 +120,16 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
         changes=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in rebound | in_place),
         rebound=frozenset(f"_{name.lstrip('_')}_{variable}" for variable in rebound),
     )
+
+
+def _write_function(name: str, source: Source, values: dict[str, object], free: dict[str, object]) -> str:
+    """Write a function or lambda under `name`; `free` has its free variables, `values` the same by other names."""
+    text = source.text(decorated=False)
+    if isinstance(source.node, ast.Lambda):
+        made = f"lambda_ = ({text})" if "\n" in text else f"lambda_ = {text}"
+        return _maker(name, "lambda_", made, values, free) if free else made.replace("lambda_", name, 1)
+    own = getattr(source.node, "name", None)
+    return text if own == name and not free else _maker(name, str(own), textwrap.dedent(text), values, free)
 
 
 def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
