@@ -49,25 +49,24 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     _add_up(verbs)
     add_check(verbs)
-    _add_verb(verbs, "ls", _list, "list the endpoints", name=False, as_json=True)
-    _add_verb(verbs, "show", _show, "show an endpoint with its versions and events", as_json=True)
-    logs = _add_verb(verbs, "logs", _logs, "show the last log records", as_json=True)
+    _add_verb(verbs, "ls", _list, "list the endpoints", name=False)
+    _add_verb(verbs, "show", _show, "show an endpoint with its versions and events")
+    logs = _add_verb(verbs, "logs", _logs, "show the last log records")
     logs.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
     logs.add_argument("-f", "--follow", action="store_true", help="keep printing new records, until Ctrl-C")
-    _add_verb(verbs, "metrics", _metrics, "show requests, errors and latency of the last five minutes", as_json=True)
-    _add_verb(verbs, "stop", _stop, "stop an endpoint; start brings it back", as_json=True)
-    start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False, as_json=True)
+    _add_verb(verbs, "metrics", _metrics, "show requests, errors and latency of the last five minutes")
+    _add_verb(verbs, "stop", _stop, "stop an endpoint; start brings it back")
+    start = _add_verb(verbs, "start", _start, "bring back a stopped endpoint", name=False)
     start.add_argument("name", nargs="?", metavar="NAME")
     start.add_argument("--all", action="store_true", help="all that should be live, after a restart of the machine")
     add_rehearse(verbs)
-    back = _add_verb(verbs, "rollback", _rollback, "go back to the previous version", as_json=True)
+    back = _add_verb(verbs, "rollback", _rollback, "go back to the previous version")
     back.add_argument("--to", metavar="VERSION", help="the version to go to, or its number in show")
-    _add_verb(verbs, "promote", _promote, "make the canary or shadow the live version", as_json=True)
-    _add_verb(verbs, "abort", _abort, "take the canary or shadow away", as_json=True)
-    _add_verb(verbs, "rm", _delete, "stop an endpoint and delete it", as_json=True)
+    _add_verb(verbs, "promote", _promote, "make the canary or shadow the live version")
+    _add_verb(verbs, "abort", _abort, "take the canary or shadow away")
+    _add_verb(verbs, "rm", _delete, "stop an endpoint and delete it")
     add_build(verbs)
-    export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy",
-                       as_json=True)
+    export = _add_verb(verbs, "export", _export, "write the live version as a plain project that needs no nbdeploy")
     export.add_argument("folder", type=Path, metavar="DIR")
     export.add_argument("--no-wheels", dest="wheels", action="store_false",
                         help="leave out the wheels that an index has; the README says how to fetch them by hash")
@@ -99,13 +98,12 @@ def _add_up(verbs: Any) -> None:
     add_deploy_options(up)
 
 
-def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True, as_json: bool = False) -> Any:
+def _add_verb(verbs: Any, verb: str, run: _Run, text: str, *, name: bool = True) -> Any:
     parser = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(run=run)
     if name:
         parser.add_argument("name", metavar="NAME", help="the endpoint's name")
-    if as_json:
-        parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--target", metavar="T", help="where it is deployed (default: where it is)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser

@@ -41,7 +41,7 @@ def execute_and_deploy(run: Run, names: Sequence[str], options: DeployOptions, *
     ExecutionFailed
         When a cell fails, or the deployment does.
     NotebookError, UsageError
-        When it is no notebook that this can run.
+        When it is not a notebook that this can run.
 
     """
     document = load_document(run)

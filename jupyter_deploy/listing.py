@@ -60,7 +60,7 @@ def format_status(status: Status) -> str:
 
 
 def _format_metrics(metrics: dict[str, Any]) -> str:
-    """Write what the notebook recorded for a version: `  auc 0.87, rows 1200`; what is no plain value is left out."""
+    """Write what the notebook recorded for a version, plain values only: `  auc 0.87, rows 1200`."""
     told = [f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in metrics.items() if isinstance(value, (int, float, str))]
     return f"  {', '.join(told)}" if told else ""

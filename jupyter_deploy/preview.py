@@ -138,7 +138,7 @@ def _cells_of(captured: Capture, kernel: Kernel) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _told_errors() -> Iterator[None]:
-    """Display what goes wrong as a message: the panel shows it, so it is no error of the kernel's."""
+    """Display what goes wrong as a message: the panel shows it, so it is not an error of the kernel."""
     try:
         yield
     except ProofError as error:

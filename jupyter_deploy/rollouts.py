@@ -149,11 +149,11 @@ def _read_lines(file: Path) -> list[str]:
         return []
 
 
-def format_differences(name: str, limit: int = SHOWN) -> list[str]:
+def format_differences(name: str) -> list[str]:
     """Lay the first of those places out, one a line."""
     lines: list[str] = []
     for one in read_differences(name):
-        if len(lines) == limit:
+        if len(lines) == SHOWN:
             break
         place = write_place(one["path"])
         asked = json.dumps(one["input"], ensure_ascii=False)

@@ -52,7 +52,7 @@ class Additions:
         self._add_settings()
 
     def leave(self, name: str, value: object, where: str) -> bool:
-        """Leave an attribute away whose value cannot be carried, and tell of it; False if `name` is no such value."""
+        """Leave out an attribute whose value cannot be carried, and report it; False if `name` is not such a value."""
         target = self._optional.get(name)
         if target is None:
             return False

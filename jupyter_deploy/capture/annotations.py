@@ -114,7 +114,7 @@ def _infer_members(members: Sequence[Any], values: list[Any], seen: frozenset[ty
 
 
 def _fits(annotation: Any, value: Any) -> bool:
-    """Tell whether a value is what an annotation says: an integer is a float there, but `true` is no integer."""
+    """Tell whether a value is what an annotation says: an integer is a float there, but `true` is not an integer."""
     kind = typing.get_origin(annotation) or annotation
     if kind is Literal:
         return any(type(value) is type(each) and value == each for each in typing.get_args(annotation))

@@ -33,7 +33,7 @@ class Draft:
     line: int
     references: References
     supplied: frozenset[str] = frozenset()
-    """Names in the source that are no globals: the free variables of a factory."""
+    """Names in the source that are not globals: the free variables of a factory."""
     values: dict[str, object] = field(default_factory=dict)
     """Objects that have no global name and must be defined before, under the names given here."""
     changes: frozenset[str] = frozenset()

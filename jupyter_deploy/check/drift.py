@@ -11,7 +11,7 @@ from jupyter_deploy.check.changes import Change, Schema
 from jupyter_deploy.errors import UsageError
 
 NOISE = 1e-9
-"""A relative difference up to this is what another processor's arithmetic does: it is no movement."""
+"""A relative difference up to this is what another processor's arithmetic does: it does not count as movement."""
 _KINDS = {bool: "true or false", int: "number", float: "number", str: "text", type(None): "null", list: "list",
           dict: "object"}
 _JSON_KINDS = {bool: {"boolean"}, int: {"integer", "number"}, float: {"number"}, str: {"string"}, type(None): {"null"},
@@ -30,9 +30,9 @@ class Moved:
     recorded: Any
     now: Any
     change: float | None
-    """How far it moved; None where that is no number."""
+    """How far it moved; None where that is not a number."""
     relative: float | None
-    """The change as a share of what was recorded; None where that is no number or was 0."""
+    """The change as a share of what was recorded; None where that is not a number or was 0."""
     excessive: bool
     """Further than `--max-drift` allows."""
 
@@ -66,7 +66,7 @@ def compare_answers(call: str, recorded: Any, now: Any, drift: Drift,
     Parameters
     ----------
     schema
-        The answer's schema in the contract: of a form that callers knew to be possible, it is no change.
+        The answer's schema in the contract: of a form that callers knew to be possible, it is not a change.
 
     """
     changes: list[Change] = []

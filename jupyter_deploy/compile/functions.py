@@ -53,7 +53,7 @@ class _Options:
 
 
 def write_function(writer: Writer, node: Any, names: Names) -> str | None:
-    """Write a call; gives the name of its output, or None where that is no tensor (raises `NotCompiled`)."""
+    """Write a call; gives the name of its output, or None where that is not a tensor (raises `NotCompiled`)."""
     if "tensor_meta" not in node.meta:
         return None  # a size, or a part of a shape; whoever needs more of it than a shape is not compiled
     name = node.target if node.op == "call_method" else node.target.__name__

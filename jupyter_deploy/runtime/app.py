@@ -118,7 +118,7 @@ class App:
             raise Refusal(401, "unauthorized", message, headers=((b"www-authenticate", b"Bearer"),))
 
     def _is_owner(self, request: Request) -> bool:
-        """Whether whoever runs this service asks for its counters: who knows the digest has started it."""
+        """Whether the counters are asked for by whoever runs this service: only who started it knows the digest."""
         digest = request.headers.get(b"x-nbdeploy-owner", b"")
         return request.path == "/metrics" and hmac.compare_digest(digest, str(self._key_digest).encode())
 
@@ -238,5 +238,5 @@ class App:
         return (refusers or [refuse_typed])[0](refusal)
 
     def refuse_malformed(self, status: int) -> Answer:
-        """Answer what is no request."""
+        """Answer what is not a request."""
         return refuse_typed(Refusal(status, "malformed_request", MALFORMED[status]))

@@ -71,7 +71,7 @@ def _compile_floats(dtype: Any, nullable: bool) -> Convert:
     def convert(values: Sequence[Any]) -> Any:
         found = set(map(type, values))
         if not found <= kinds:
-            # a KeyError would be a text that is no infinity
+            # a KeyError would be a text that is not an infinity
             if found - kinds - {str} or not {each for each in values if type(each) is str} <= INFINITIES.keys():
                 raise ValueError(f"unexpected {found}")
             values = [INFINITIES[each] if type(each) is str else each for each in values]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 SAID: dict[Grip, str] = {
     "waits": "waits for something else: calls run in threads, many at a time",
-    "lets go": "computes without Python's lock: long calls run in threads, on several cores at a time",
-    "holds": "holds Python's lock: long calls run in a thread, and only more workers do more at a time",
+    "lets go": "computes without the GIL: long calls run in threads, on several cores at a time",
+    "holds": "holds the GIL: long calls run in a thread, and only more workers do more at a time",
     "unknown": "was not watched: long calls run in threads",
 }
 
@@ -36,14 +36,14 @@ def known_grips(conduct: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def brief_conduct(conduct: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say it in a few words: `predict 0.1 ms, together; score 12 ms, Python's lock 3% free`."""
+    """Say it in a few words: `predict 0.1 ms, together; score 12 ms, GIL 3% free`."""
     return "; ".join(", ".join(_list_words(name, one)) for name, one in conduct.items())
 
 
 def _list_words(name: str, one: Mapping[str, Any]) -> Iterator[str]:
     yield f"{name} {_write_time(one)}"
     if one["grip"] != "unknown":
-        yield "waits" if one["grip"] == "waits" else f"Python's lock {one['free']:.0%} free"
+        yield "waits" if one["grip"] == "waits" else f"GIL {one['free']:.0%} free"
     if one["together"]:
         yield "together"
 

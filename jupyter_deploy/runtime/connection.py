@@ -307,7 +307,7 @@ class Connection(asyncio.Protocol):
             transport.close()
 
     def _end(self, status: int) -> None:
-        """Answer what is no request, and end."""
+        """Answer what is not a request, and end."""
         if not self._transport.is_closing():
             request = Request("GET", "", {})
             request.keep_alive = False
@@ -328,7 +328,7 @@ class Connection(asyncio.Protocol):
     def abandon(self) -> None:
         """Answer what waits here, from another thread, while the event loop hangs (raises `OSError`).
 
-        What nobody has read was not computed, and can be sent again; of what is under way nobody knows.
+        What was not read was not computed, and can be sent again; what is under way may have been computed.
         """
         descriptor = self._transport.get_extra_info("socket").fileno()
         unread = False

@@ -84,7 +84,7 @@ def parse_instants(texts: Sequence[str | None], unit: str, *, aware: bool) -> An
     """Read ISO 8601 texts as a `datetime64` array of a unit; None is NaT.
 
     With `aware` every text must carry an offset and the result is in UTC, otherwise none may.
-    Raises `ValueError` for a text that is no such date, or that the unit cannot hold.
+    Raises `ValueError` for a text that is not such a date, or that the unit cannot hold.
     """
     import numpy as np
 

@@ -61,5 +61,5 @@ def name_unknown(name: object, known: Iterable[object]) -> str:
     return f'the unknown "{_shorten(str(name))}"{hint}'
 
 
-def _shorten(text: str, limit: int = 40) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

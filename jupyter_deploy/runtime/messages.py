@@ -128,7 +128,7 @@ class Application(Protocol):
         """Answer a request: at once, or later by `reply`."""
 
     def refuse_malformed(self, status: int) -> Answer:
-        """Answer what is no request."""
+        """Answer what is not a request."""
 
 
 def render_headers(headers: tuple[Header, ...]) -> bytes:

@@ -37,7 +37,7 @@ def compile_none(_spec: TypeSpec) -> Decoder:
 
 
 def compile_exact(spec: TypeSpec) -> Decoder:
-    """Take a JSON value of one Python type; `true` is no integer and `1` is no boolean."""
+    """Take a JSON value of one Python type; `true` is not an integer and `1` is not a boolean."""
     python: type = {"bool": bool, "int": int, "str": str}[spec["kind"]]
     expected = spec_name(spec)
 

@@ -1,4 +1,4 @@
-"""The other end of copied requests: a worker answers them for nobody, and compares with the live version's answers."""
+"""The other end of copied requests: a worker answers them, and compares its answers with the live version's."""
 
 from __future__ import annotations
 

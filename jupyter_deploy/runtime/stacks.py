@@ -13,7 +13,7 @@ class NotRows(ValueError):
 
 
 def describe_rows(rows: Any) -> Hashable | None:
-    """Give what tables must have in common to be put together; None for what is no table of rows.
+    """Give what tables must have in common to be put together; None for what is not a table of rows.
 
     Arrays of at least two dimensions need the same dtype and width, frames the same columns and dtypes and an index
     that only counts, lists the same types of values: of integers among floats a model would make other arrays.

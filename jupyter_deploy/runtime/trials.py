@@ -98,7 +98,7 @@ class Trial:
         for request in self.golden:
             for method, rows in _attempt(lambda: self._list_questions(lifted, request)):  # noqa: B023 - called at once
                 if type(method) not in BOUND:
-                    raise Unlike(f"{method!r} is no method of a model")
+                    raise Unlike(f"{method!r} is not a method of a model")
                 asked.setdefault(method, []).append(rows)
         for method, tables in asked.items():
             try_method(method, tables)

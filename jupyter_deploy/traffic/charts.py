@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_COLUMNS = 60
 _WIDTH, _HEIGHT, _LEFT = 640, 120, 56
 
 
@@ -18,9 +19,9 @@ def shrink(values: Sequence[float | None], width: int) -> list[float | None]:
             for first, last in itertools.pairwise(edges)]
 
 
-def draw_line(values: Sequence[float | None], width: int = 60) -> str:
+def draw_line(values: Sequence[float | None]) -> str:
     """Draw a series from 0 to its highest value; a space where there is none."""
-    shown = shrink(values, width)
+    shown = shrink(values, _COLUMNS)
     top = max((value for value in shown if value is not None), default=0.0) or 1.0
     return "".join(" " if value is None else _BLOCKS[round(value / top * (len(_BLOCKS) - 1))] for value in shown)
 

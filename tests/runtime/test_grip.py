@@ -1,4 +1,4 @@
-"""Whether an entry lets others run: with calls that hold Python's lock, let go of it, or wait."""
+"""Whether an entry lets others run: with calls that hold the GIL, let go of it, or wait."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_what_fails_is_told() -> None:
 
 
 @pytest.mark.parametrize(("name", "grip", "said"), [
-    ("add_up", "holds", "holds Python's lock: long calls run in a thread, and only more workers do more at a time"),
+    ("add_up", "holds", "holds the GIL: long calls run in a thread, and only more workers do more at a time"),
     ("ask_elsewhere", "waits", "waits for something else: calls run in threads, many at a time"),
 ])
 def test_the_log_says_where_calls_run(tmp_path: Path, start_alone: Callable[[Path], Worker], name: str,

@@ -19,7 +19,7 @@ order = []
 
 
 def compute(seconds):
-    """Hold Python's lock: what waits would be called in many threads, where there are several."""
+    """Hold the GIL: what waits would be called in many threads, where there are several."""
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         pass

@@ -27,7 +27,7 @@ class _Labels:
         self._column = column
 
     def find(self, values: list[Any], *, strict: bool) -> list[int]:
-        """Give the place of each value, `UNKNOWN` for one that is no label (raises `ValueError` if `strict`)."""
+        """Give the place of each value, `UNKNOWN` for one that is not a label (raises `ValueError` if `strict`)."""
         get = self._places.get
         found = [get(MISSING if is_nan(one) else one, UNKNOWN) for one in values]
         if strict and UNKNOWN in found:

@@ -1,4 +1,4 @@
-"""The end of processes: the supervisor hears of its children, and of theirs when those have nobody else."""
+"""Processes that end: the children of the supervisor, and their children once they are orphaned."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ class Ledger:
         """Remove what earlier versions' answers differed in."""
         shutil.rmtree(self._tables, ignore_errors=True)
 
-    def begin_sampling(self, used: Iterable[Path] = ()) -> None:
+    def begin_sampling(self, used: Iterable[Path]) -> None:
         """Begin the next sample now, with nothing counted; `used` are files that have been counted in before."""
         self._sampler = Sampler(time.time(), time.monotonic())
         self._sampler.skip([self.metrics / ENDED, *used])

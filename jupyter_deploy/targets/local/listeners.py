@@ -61,7 +61,7 @@ def build_url(host: str, port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is an address that only this machine can reach (`TargetError` when it is no address)."""
+    """Tell whether `host` is an address that only this machine can reach (`TargetError` when it is not an address)."""
     if host == "localhost":
         return True
     try:

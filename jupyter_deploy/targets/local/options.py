@@ -43,7 +43,7 @@ class LocalOptions:
     canary: float | None = None
     """Do not replace the live version, but answer this share of its requests."""
     shadow: bool = False
-    """Do not replace the live version, but answer copies of its requests, for nobody."""
+    """Do not replace the live version, but answer copies of its requests, unseen by callers."""
     promote_after: float | None = None
     min_requests: int | None = None
     max_error_rate: float | None = None

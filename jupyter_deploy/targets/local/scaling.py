@@ -19,7 +19,7 @@ _SPARE = 64 << 20
 _SHARE = 0.8
 """Of the machine's memory, the workers of one deployment get no more."""
 _FREE = 0.8
-"""Of its time, a call has to leave Python's lock to others at least, to be taken for one that needs no other worker."""
+"""Of its time, a call has to leave the GIL to others at least, to be taken for one that needs no other worker."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,6 @@ class Scale:
     def dump(self) -> dict[str, Any]:
         """Give it as a JSON object."""
         return asdict(self)
-
-
-def read_count(text: str) -> int | Auto:
-    """Read a number or `auto` (raises `ValueError`)."""
-    return AUTO if text == AUTO else int(text)
 
 
 def read_scale(raw: Mapping[str, Any], workers: int = 1) -> Scale:
@@ -138,7 +133,7 @@ def find_most(scale: Scale, manifest: Manifest, peak: int | None,
 
 
 def _takes_all(manifest: Manifest, conduct: Mapping[str, Mapping[str, Any]], cores: int) -> bool:
-    """Tell whether all entries' calls run in threads with Python's lock so free that one worker takes all cores."""
+    """Tell whether all entries' calls run in threads with the GIL so free that one worker takes all cores."""
     known = [conduct.get(entry.name, {}) for entry in manifest.entries]
     enough = max(_FREE, 1 - 1 / cores)
     return all(one.get("grip") == "lets go" and one["threads"] and one["free"] >= enough for one in known)

@@ -1,4 +1,4 @@
-"""One worker process: how it is started, what it says, and how it ends."""
+"""One worker process: how it starts, what it says, and how it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jupyter_deploy.targets.local.spec import Spec
 _LAST_WORDS_SECONDS = 0.2
 _NUMBERS = itertools.count(1)
 _LOST = 127
-"""The status of a process that never was, or whose end nobody saw."""
+"""The status of a process that was never started, or whose end nobody saw."""
 
 
 class Hear(Protocol):
