@@ -12,6 +12,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
+from jupyter_deploy.candidate import CandidateEndpoint
 from jupyter_deploy.capture.kernel import CellRun, Kernel, read_kernel
 from jupyter_deploy.capture.magics import clean_source
 from jupyter_deploy.capture.recorder import WATCH, Recorder
@@ -22,12 +23,11 @@ from jupyter_deploy.listing import format_logs, format_statuses
 from jupyter_deploy.options import build_magic_parser, read_deploy_options, split_line
 from jupyter_deploy.packaged import package
 from jupyter_deploy.progress import tell
-from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, deploy, make_plan, rehearse
-from jupyter_deploy.rehearsed import RehearsedEndpoint
+from jupyter_deploy.recipe import DeployOptions, Release, StagedRelease, deploy, make_plan, stage_release
 from jupyter_deploy.report import Stage, describe_plan, list_warnings, summarise
 from jupyter_deploy.scraps import Scraps
 from jupyter_deploy.targets.deployments import find_target_of, find_targets
-from jupyter_deploy.targets.target import Deployment, Report, find_target
+from jupyter_deploy.targets.target import Report, find_target
 
 RESULT = "NBDEPLOY_RESULT"
 """Environment variable: the file in which `nbdeploy up` waits for the outcome."""
@@ -62,7 +62,7 @@ class DeployMagics(Magics):
         self.scraps = Scraps()
         self._runs: dict[int, CellRun] = {}
         self._begun = time.time()  # within the cell that loads the extension
-        self._rehearsal: Rehearsal | None = None
+        self._staged: StagedRelease | None = None
 
     def start_recording(self) -> None:
         """Record calls, and the cells that run, from now on."""
@@ -128,14 +128,14 @@ class DeployMagics(Magics):
         if arguments.dry_run:
             return self._dry_run(kernel, options)
         if CHECK in os.environ:
-            from jupyter_deploy.check.rehearsal import rehearse_here
+            from jupyter_deploy.check.kernel import check_here
 
-            return rehearse_here(kernel, options, _reporter([]), self.recorder, self.scraps.values)
+            return check_here(kernel, options, _reporter([]), self.recorder, self.scraps.values)
         if BUILD in os.environ:
             from jupyter_deploy.building.kernel import build_here
 
             return _hand_over(build_here(kernel, options, _print_stage, self.recorder))
-        return self._rehearse(kernel, options) if is_dry_run() else self._go_live(kernel, options)
+        return self._stage(kernel, options) if is_dry_run() else self._go_live(kernel, options)
 
     def _run(self, cell: str) -> None:
         """Run the cell under `%%deploy`; IPython shows an error itself."""
@@ -154,25 +154,17 @@ class DeployMagics(Magics):
         return Endpoint(release.deployment.name, target=find_target(options.target), api_key=options.api_key,
                         release=release)
 
-    def _rehearse(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
+    def _stage(self, kernel: Kernel, options: DeployOptions) -> Endpoint:
         """Do all but going live; the candidate answers the notebook's further cells, and ends with the kernel."""
         stages: list[Stage] = []
-        self._end_rehearsal()
+        if self._staged is not None:
+            self._staged.discard()
+            self._staged = None
         started = time.perf_counter()
-        rehearsal = rehearse(kernel, options, _reporter(stages), self.recorder)
-        self._rehearsal = rehearsal
-        seconds = time.perf_counter() - started
-        plan, candidate = rehearsal.plan, rehearsal.candidate
-        deployment = Deployment(plan.name, plan.target, plan.version, candidate.url, 0.0)
-        release = Release(rehearsal.packaged, rehearsal.proof, deployment, seconds,
-                          conduct=rehearsal.candidate.conduct)
+        self._staged = staged = stage_release(kernel, options, _reporter(stages), self.recorder)
+        release = staged.as_release(time.perf_counter() - started)
         _tell(release, stages, live=False)
-        return RehearsedEndpoint(plan.name, target=rehearsal.target, api_key=options.api_key, release=release)
-
-    def _end_rehearsal(self) -> None:
-        if self._rehearsal is not None:
-            self._rehearsal.discard()
-            self._rehearsal = None
+        return CandidateEndpoint(staged.plan.name, target=staged.target, api_key=options.api_key, release=release)
 
 
 def _reporter(stages: list[Stage]) -> Report:

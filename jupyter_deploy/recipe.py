@@ -51,8 +51,8 @@ class DeployOptions:
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """A packaged service that runs and has been asked its golden calls, unseen by callers."""
+class StagedRelease:
+    """A packaged service that runs and is proven, unseen by callers."""
 
     packaged: Packaged
     proof: Proof
@@ -65,6 +65,11 @@ class Rehearsal:
     def discard(self) -> None:
         """Take the candidate away; what runs is left untouched."""
         self.target.discard(self.candidate)
+
+    def as_release(self, seconds: float = 0.0) -> Release:
+        """Give it as if it were live."""
+        deployment = Deployment(self.plan.name, self.plan.target, self.plan.version, self.candidate.url, 0.0)
+        return Release(self.packaged, self.proof, deployment, seconds, self.usage, self.candidate.conduct)
 
 
 @dataclass(frozen=True)
@@ -95,31 +100,32 @@ def deploy(kernel: Kernel, options: DeployOptions, report: Report, recorder: Rec
 
     """
     started = time.perf_counter()
-    return go_live(rehearse(kernel, options, report, recorder, to_go_live=True), metrics or {}, report, started)
+    staged = stage_release(kernel, options, report, recorder, to_go_live=True)
+    return go_live(staged, metrics or {}, report, started)
 
 
-def go_live(rehearsal: Rehearsal, metrics: Mapping[str, Any], report: Report, started: float) -> Release:
-    """Make what was rehearsed live; should that fail, it is taken away (raises `DeployError`)."""
+def go_live(staged: StagedRelease, metrics: Mapping[str, Any], report: Report, started: float) -> Release:
+    """Make a staged release live; should that fail, it is taken away (raises `DeployError`)."""
     try:
         with stage(report, "live") as said:
-            usage = rehearsal.usage
-            models = [one.dump() for one in rehearsal.packaged.models]
+            usage = staged.usage
+            models = [one.dump() for one in staged.packaged.models]
             kept = {"usage": usage and usage.dump(), "models": models, "metrics": dict(metrics),
-                    "conduct": dict(rehearsal.candidate.conduct)}
-            record = rehearsal.proof.dump() | {key: value for key, value in kept.items() if value}
-            deployment = rehearsal.target.apply(rehearsal.plan, rehearsal.candidate, record)
+                    "conduct": dict(staged.candidate.conduct)}
+            record = staged.proof.dump() | {key: value for key, value in kept.items() if value}
+            deployment = staged.target.apply(staged.plan, staged.candidate, record)
             said.append(f"{deployment.beside}, at {deployment.url}" if deployment.beside else deployment.url)
     except BaseException:
-        rehearsal.discard()
+        staged.discard()
         raise
     if deployment.lacks:
         report("warning", describe_lacks(deployment.lacks), 0.0)
-    return Release(rehearsal.packaged, rehearsal.proof, deployment, time.perf_counter() - started, rehearsal.usage,
-                   rehearsal.candidate.conduct)
+    return Release(staged.packaged, staged.proof, deployment, time.perf_counter() - started, staged.usage,
+                   staged.candidate.conduct)
 
 
-def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None, *,
-             to_go_live: bool = False) -> Rehearsal:
+def stage_release(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None, *,
+                  to_go_live: bool = False) -> StagedRelease:
     """Do all that `deploy` does, but going live: capture, package, start in a clean environment and prove.
 
     The caller discards the candidate, or applies it; the target takes it away when this process ends.
@@ -153,7 +159,7 @@ def rehearse(kernel: Kernel, options: DeployOptions, report: Report, recorder: R
         target.check(packaged.capture.name, chosen, packaged.bundle.manifest.version)
     for _ in range(ROUNDS):
         try:
-            return _rehearse(target, packaged, options, report)
+            return _stage(target, packaged, options, report)
         except ModuleMissing as missing:
             packaged = add_missing(packaged, missing, report)
         except (ProofError, ServiceError) as error:
@@ -176,7 +182,7 @@ class ModuleMissing(Exception):
         self.error = error
 
 
-def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report: Report) -> Rehearsal:
+def _stage(target: Target, packaged: Packaged, options: DeployOptions, report: Report) -> StagedRelease:
     """Start the service in its clean environment and prove it there."""
     plan = make_plan(target, packaged, options)
     candidate = _start(target, plan, report)
@@ -186,7 +192,7 @@ def _rehearse(target: Target, packaged: Packaged, options: DeployOptions, report
     except BaseException:
         target.discard(candidate)
         raise
-    return Rehearsal(packaged, proof, plan, candidate, target, measured.usage)
+    return StagedRelease(packaged, proof, plan, candidate, target, measured.usage)
 
 
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:

@@ -79,9 +79,9 @@ def test_a_canary_is_tried_and_promoted_and_a_shadow_taken_away(notebook: LiveNo
     notebook.run("%deploy --start trial")
     with pytest.raises(CellFailed, match="no version is tried beside the live one of trial"):
         notebook.run("%deploy --promote trial")
-    rehearsed = notebook.run("import os\nos.environ['NBDEPLOY_DRY_RUN'] = '1'",
+    staged = notebook.run("import os\nos.environ['NBDEPLOY_DRY_RUN'] = '1'",
                              "e = %deploy predict --name fresh --canary 10%\ne", "del os.environ['NBDEPLOY_DRY_RUN']")
-    assert "fresh (a dry run: nothing went live)" in rehearsed  # and so needs no live version
+    assert "fresh (a dry run: nothing went live)" in staged  # and so needs no live version
     for options, message in (("--name other --canary 10%", "other has no live version"),
                              ("--name trial --shadow --port 9", "--host and --port cannot change"),
                              ("--name trial --shadow --api-key k", "one API key")):

@@ -1,4 +1,4 @@
-"""The order in which a notebook's cells run when its service is rehearsed: all of its own, %deploy, its test cells."""
+"""The order in which a notebook's cells run when its service is checked: all of its own, %deploy, its test cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_deploy.execution import deploy_cell, deploys
 from jupyter_deploy.notebook import role_of
 from jupyter_deploy.unattended import TAG
 
-_OURS = "import jupyter_deploy.check.rehearsal as _rehearsal\n_rehearsal."
+_OURS = "import jupyter_deploy.check.kernel as _check\n_check."
 STAND_IN = f"{_OURS}stand_in()"
 """Before the test cells: from here on the packaged service answers."""
 FINISH = f"{_OURS}finish()"

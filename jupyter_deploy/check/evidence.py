@@ -53,7 +53,7 @@ class Evidence:
 
     failures: tuple[Failure, ...]
     services: tuple[Mapping[str, Any], ...]
-    """What `rehearsal` wrote of each service that was proven; none when the notebook did not come so far."""
+    """What `check.kernel` wrote of each service that was proven; none when the notebook did not come so far."""
     tests: tuple[CellTest, ...]
     stale: tuple[StaleOutput, ...]
     executed: str | None

@@ -15,7 +15,7 @@ from jupyter_deploy.errors import UsageError
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook to be run and rehearsed; it travels as JSON to the process that does so."""
+    """A notebook to be run and checked; it travels as JSON to the process that does so."""
 
     notebook: str
     parameters: Mapping[str, Any]

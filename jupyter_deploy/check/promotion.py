@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_deploy.errors import DeployError, TargetError
 from jupyter_deploy.gate import Facts, Gate, Verdict, judge_gate
 from jupyter_deploy.magics import RESULT, is_dry_run
-from jupyter_deploy.recipe import Rehearsal, Release, go_live
+from jupyter_deploy.recipe import Release, StagedRelease, go_live
 from jupyter_deploy.report import summarise
 from jupyter_deploy.targets.target import Target
 
@@ -23,7 +23,7 @@ from jupyter_deploy.targets.target import Target
 class Promotable:
     """A proven candidate with what the notebook recorded."""
 
-    rehearsal: Rehearsal
+    staged: StagedRelease
     release: Release
     """As if it were live already."""
     metrics: Mapping[str, Any]
@@ -38,13 +38,13 @@ def promote_all(candidates: Sequence[Promotable], gate: Gate, tests: tuple[bool,
         When the gate cannot be decided, or a target fails.
 
     """
-    verdicts = [judge_gate(gate, Facts(one.metrics, read_previous(one.rehearsal.target, one.release.deployment.name),
+    verdicts = [judge_gate(gate, Facts(one.metrics, read_previous(one.staged.target, one.release.deployment.name),
                                        tests)) for one in candidates]
     met = all(verdict.met for verdict in verdicts)
     for one, verdict in zip(candidates, verdicts, strict=True):
         release, live = one.release, met and not is_dry_run()
         if live:
-            release = go_live(one.rehearsal, one.metrics, _say_nothing, time.perf_counter())
+            release = go_live(one.staged, one.metrics, _say_nothing, time.perf_counter())
         _write(release, verdict, one.metrics, live=live)
 
 

@@ -1,4 +1,4 @@
-"""Running one notebook and rehearsing its deployment: from a job to the evidence.
+"""Running one notebook and staging its deployment: from a job to the evidence.
 
 Each job has a process of its own, `python -m jupyter_deploy.check`: kernels, time-outs and Ctrl-C of one do not touch
 another, and whatever it started ends with it.
@@ -33,7 +33,7 @@ _LABEL = re.compile(r"cell \[(\d+)\]")
 
 
 def run_job(job: Job) -> Evidence:
-    """Run the notebook, rehearse, run its test cells; whatever falls short is part of the evidence."""
+    """Run the notebook, stage its service, run its test cells; whatever falls short is part of the evidence."""
     started = time.perf_counter()
     run = Run(Path(job.notebook), job.parameters, Path(job.output), job.kernel, start_timeout=job.start_timeout,
               cell_timeout=job.cell_timeout)

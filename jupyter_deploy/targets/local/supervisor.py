@@ -281,7 +281,7 @@ def _write_record(spec: Spec, request: Message) -> RolloutRecord:
 
 
 def _check_beside(staged: Staged, mode: str) -> None:
-    """Refuse what cannot be tried beside a live version; a rehearsal, which nothing comes of, is not asked."""
+    """Refuse what cannot be tried beside a live version; a candidate that is only staged for a check is not asked."""
     service, spec, listener = staged.service, staged.pool.spec, staged.pool.listener
     check_beside(spec.name, service.ledger.find() if service.is_live else None, mode, version=spec.version,
                  host=listener.host, port=listener.port, digest=spec.api_key_digest)

@@ -1,4 +1,4 @@
-"""The endpoint of a rehearsal: it answers, and nothing of it is live."""
+"""The endpoint of a candidate: it answers calls, and nothing of it is live."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from jupyter_deploy.endpoint import Endpoint, Metrics, write_table
 from jupyter_deploy.runtime.manifest import Manifest
 
 
-class RehearsedEndpoint(Endpoint):
-    """What `%deploy` gives where nothing may go live: it answers calls until the kernel ends, and steers nothing."""
+class CandidateEndpoint(Endpoint):
+    """What `%deploy` gives in a dry run and in a check: it answers calls, and changes nothing that is live."""
 
     def stop(self) -> None:
         """Leave what is live alone."""

@@ -1,4 +1,4 @@
-"""The kernel's side of a check: `%deploy` rehearses, is asked and measured, and nothing goes live.
+"""The kernel's side of a check: `%deploy` stages a candidate, which is asked and measured, and nothing goes live.
 
 `nbdeploy check` sets the environment variable `CHECK` for the kernel it starts. What came of each `%deploy` line is
 written to the file that the order names, so that it outlives the kernel.
@@ -18,6 +18,7 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 from packaging.utils import canonicalize_name
 
+from jupyter_deploy.candidate import CandidateEndpoint
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
 from jupyter_deploy.check.arrangement import is_injected
@@ -25,65 +26,48 @@ from jupyter_deploy.check.calls import Caller
 from jupyter_deploy.check.contract import describe_entries
 from jupyter_deploy.check.measuring import measure_entries
 from jupyter_deploy.check.stand_in import make_stand_ins
-from jupyter_deploy.endpoint import Endpoint
 from jupyter_deploy.errors import DeployError, ProofError, UsageError
 from jupyter_deploy.gate import parse_gate
 from jupyter_deploy.magics import CHECK
 from jupyter_deploy.proof import prove
-from jupyter_deploy.recipe import DeployOptions, Rehearsal, Release, rehearse
+from jupyter_deploy.recipe import DeployOptions, StagedRelease, stage_release
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
-from jupyter_deploy.runtime.manifest import Manifest
-from jupyter_deploy.targets.target import Deployment, Report
+from jupyter_deploy.targets.target import Report
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _MOST_CLASSES = 1000
 
 
-class CandidateEndpoint(Endpoint):
-    """What `%deploy` gives while a notebook is checked: it answers calls, and steers nothing that is live."""
-
-    def stop(self) -> None:
-        """Leave the candidate to the check, which takes it away in the end."""
-
-    def rollback(self, version: str | None = None) -> Endpoint:  # noqa: ARG002 - as of a real endpoint
-        """Change nothing: a check leaves what is live alone."""
-        return self
-
-    def _manifest(self) -> Manifest:
-        assert self.release is not None
-        return self.release.packaged.bundle.manifest
-
-
 class _Held:
     """A candidate of this kernel, and what it showed."""
 
-    def __init__(self, rehearsal: Rehearsal, options: DeployOptions, endpoint: CandidateEndpoint,
+    def __init__(self, staged: StagedRelease, options: DeployOptions, endpoint: CandidateEndpoint,
                  metrics: Mapping[str, Any]) -> None:
         self.metrics = metrics
-        self.rehearsal = rehearsal
+        self.staged = staged
         self.options = options
         self.endpoint = endpoint
         assert endpoint.release is not None
         self.release = endpoint.release
-        self.caller = Caller(rehearsal.candidate.url, options.api_key)
+        self.caller = Caller(staged.candidate.url, options.api_key)
         self.service: dict[str, Any] = {}
 
     def discard(self) -> None:
         """Take the candidate away."""
         with self.caller:
-            self.rehearsal.discard()
+            self.staged.discard()
 
 
 _held: dict[str, _Held] = {}
-"""By the name of the service: of a name, the last one that `%deploy` rehearsed."""
+"""By the name of the service: of a name, the last one that `%deploy` staged."""
 _failures: list[dict[str, Any]] = []
 _tests: list[bool] = []
 """Which test cells passed."""
 
 
-def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder,
-                  metrics: Mapping[str, Any]) -> CandidateEndpoint:
-    """Rehearse in place of `%deploy`; the candidate goes on until `finish`, so that test cells can call it.
+def check_here(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder,
+               metrics: Mapping[str, Any]) -> CandidateEndpoint:
+    """Stage a release in place of `%deploy`; the candidate runs until `finish`, so that test cells can call it.
 
     Parameters
     ----------
@@ -93,13 +77,13 @@ def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, record
     Raises
     ------
     DeployError
-        As `recipe.rehearse`; it is in the outcome as well, whatever the cell makes of it.
+        As `recipe.stage_release`; it is in the outcome as well, whatever the cell makes of it.
 
     """
     try:
-        held = _hold(rehearse(kernel, options, report, recorder), options, metrics)
+        held = _hold(stage_release(kernel, options, report, recorder), options, metrics)
         if "gate" not in _read_order():
-            held.service = {**_describe_service(held.rehearsal, kernel), **_ask(held, _read_order()["golden"])}
+            held.service = {**_describe_service(held.staged, kernel), **_ask(held, _read_order()["golden"])}
     except DeployError as error:
         _failures.append(_describe_error(error))
         raise
@@ -108,15 +92,13 @@ def rehearse_here(kernel: Kernel, options: DeployOptions, report: Report, record
     return held.endpoint
 
 
-def _hold(rehearsal: Rehearsal, options: DeployOptions, metrics: Mapping[str, Any]) -> _Held:
-    plan = rehearsal.plan
-    release = Release(rehearsal.packaged, rehearsal.proof, Deployment(
-        plan.name, plan.target, plan.version, rehearsal.candidate.url, 0.0), 0.0)
-    endpoint = CandidateEndpoint(plan.name, target=rehearsal.target, api_key=options.api_key, release=release)
-    if plan.name in _held:
-        _held.pop(plan.name).discard()
-    _held[plan.name] = _Held(rehearsal, options, endpoint, metrics)
-    return _held[plan.name]
+def _hold(staged: StagedRelease, options: DeployOptions, metrics: Mapping[str, Any]) -> _Held:
+    name = staged.plan.name
+    endpoint = CandidateEndpoint(name, target=staged.target, api_key=options.api_key, release=staged.as_release())
+    if name in _held:
+        _held.pop(name).discard()
+    _held[name] = _Held(staged, options, endpoint, metrics)
+    return _held[name]
 
 
 def _read_order() -> dict[str, Any]:
@@ -137,14 +119,14 @@ def _describe_error(error: DeployError) -> dict[str, Any]:
     return described
 
 
-def _describe_service(rehearsal: Rehearsal, kernel: Kernel) -> dict[str, Any]:
-    packaged, bundle = rehearsal.packaged, rehearsal.packaged.bundle
+def _describe_service(staged: StagedRelease, kernel: Kernel) -> dict[str, Any]:
+    packaged, bundle = staged.packaged, staged.packaged.bundle
     golden = [{"entry": call.entry, "source": call.source, "file": call.file} for call in bundle.manifest.golden]
     return {
-        "name": rehearsal.plan.name, "version": rehearsal.plan.version, "bundle": str(bundle.folder),
-        "size": bundle.size, "proof": rehearsal.proof.dump(), "golden": golden,
-        "target": rehearsal.plan.target, "environment": rehearsal.plan.environment.dump(), "latency": {},
-        "memory": None if rehearsal.usage is None else rehearsal.usage.peak,
+        "name": staged.plan.name, "version": staged.plan.version, "bundle": str(bundle.folder),
+        "size": bundle.size, "proof": staged.proof.dump(), "golden": golden,
+        "target": staged.plan.target, "environment": staged.plan.environment.dump(), "latency": {},
+        "memory": None if staged.usage is None else staged.usage.peak,
         "entries": {name: asdict(one) for name, one in describe_entries(bundle.manifest).items()},
         "classes": _find_classes(packaged.capture.code.state, kernel.names),
         "packages": [{"name": one.name, "version": one.version, "reason": one.reason, "needs": _list_needs(one.name)}
@@ -183,9 +165,9 @@ def _ask(held: _Held, golden: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict
 
     An entry that changes globals is not asked: by now it answers differently, as it should.
     """
-    rehearsal, bundle = held.rehearsal, held.rehearsal.packaged.bundle
-    again = prove(bundle.folder, bundle.manifest, rehearsal.candidate.url, api_key=held.options.api_key)
-    contract = rehearsal.plan.name if rehearsal.plan.name in golden or len(golden) != 1 else next(iter(golden))
+    staged, bundle = held.staged, held.staged.packaged.bundle
+    again = prove(bundle.folder, bundle.manifest, staged.candidate.url, api_key=held.options.api_key)
+    contract = staged.plan.name if staged.plan.name in golden or len(golden) != 1 else next(iter(golden))
     changing = {entry.name for entry in bundle.manifest.entries if entry.mutates}
     answers: list[dict[str, Any] | None] = []
     for one in golden.get(contract, ()):
@@ -203,7 +185,7 @@ def stand_in() -> None:
     shell: Any = get_ipython()
     made: dict[str, Any] = {}
     for held in _held.values():
-        made |= make_stand_ins(shell.user_ns, held.options.capture.names, held.rehearsal.packaged.capture.entries,
+        made |= make_stand_ins(shell.user_ns, held.options.capture.names, held.staged.packaged.capture.entries,
                                held.caller)
         made["endpoint"] = held.endpoint
     shell.user_ns.update(made)
@@ -220,7 +202,7 @@ def finish() -> None:
     try:
         for held in _held.values():
             if held.service:
-                folder = held.rehearsal.packaged.bundle.folder
+                folder = held.staged.packaged.bundle.folder
                 held.service["latency"] = measure_entries(held.caller, folder, _read_order()["seconds"])
     except DeployError as error:
         _failures.append(_describe_error(error))
@@ -241,7 +223,7 @@ def promote() -> None:
     """
     from jupyter_deploy.check.promotion import Promotable, promote_all
 
-    candidates = [Promotable(held.rehearsal, held.release, held.metrics) for held in _held.values()]
+    candidates = [Promotable(held.staged, held.release, held.metrics) for held in _held.values()]
     try:
         if _failures:
             raise DeployError(str(_failures[0]["message"]), advice=_failures[0]["advice"])
