@@ -193,18 +193,18 @@ class Endpoint:
         return Logs(self._target.logs(self.name, lines=lines))
 
     def rollback(self, version: str | None = None) -> Endpoint:
-        """Make the version before (or `version`) live."""
+        """Go back to the previous version, or to `version`."""
         self._target.rollback(self.name, version)
         return Endpoint(self.name, target=self._target, api_key=self._api_key)
 
     def promote(self) -> Endpoint:
-        """Make the version live that is tried beside the live one."""
+        """Make the canary or shadow the live version."""
         if lacks := self._target.promote(self.name).lacks:
             sys.stderr.write(f"warning: {describe_lacks(lacks)}\n")
         return Endpoint(self.name, target=self._target, api_key=self._api_key)
 
     def abort(self) -> Endpoint:
-        """Take away the version that is tried beside the live one."""
+        """Take the canary or shadow away."""
         self._target.abort(self.name)
         return Endpoint(self.name, target=self._target, api_key=self._api_key)
 
@@ -213,7 +213,7 @@ class Endpoint:
         return Differences(read_differences(self.name))
 
     def stop(self) -> None:
-        """Take it off the air; `%deploy --start NAME` brings it back."""
+        """Stop it; `%deploy --start NAME` brings it back."""
         self._target.stop(self.name)
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import json
 import re
 import shlex
@@ -82,13 +83,12 @@ def load_document(run: Run) -> Any:
     Raises
     ------
     NotebookError
-        When it is no Python notebook.
+        When it is not a Python notebook.
     UsageError
         When it has no such parameters.
 
     """
-    import nbformat
-
+    nbformat = _import_nbformat()
     read_notebook(run.notebook)  # roles are checked before anything runs
     try:
         document = nbformat.v4.upgrade(nbformat.reads(json.dumps(read_document(run.notebook)), as_version=4))
@@ -103,6 +103,21 @@ def load_document(run: Run) -> Any:
     if run.parameters:
         _check_parameters(run)
     return document
+
+
+def _import_nbformat() -> Any:
+    """Import nbformat without a module that jsonschema loads where it is installed, as it is with JupyterLab.
+
+    It builds a grammar for two seconds, more than all else takes, to check IRIs. A notebook has none.
+    """
+    grammar = "rfc3987_syntax"
+    if grammar not in sys.modules:
+        sys.modules[grammar] = None  # type: ignore[assignment]  # Python's way to say that it cannot be imported
+        try:
+            importlib.import_module("nbformat")
+        finally:
+            del sys.modules[grammar]
+    return importlib.import_module("nbformat")
 
 
 def _check_parameters(run: Run) -> None:

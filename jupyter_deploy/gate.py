@@ -61,7 +61,7 @@ class Verdict:
     values: Mapping[str, Any] = field(default_factory=dict)
     """What its names stood for: `auc`, `previous.auc`."""
     reasons: tuple[str, ...] = ()
-    """What does not hold, or holds for want of a version before."""
+    """What does not hold, or holds because there is no previous version."""
 
 
 def parse_gate(text: str) -> Gate:
@@ -171,7 +171,7 @@ class _Evaluation:
         return bool(self.values[TESTS])
 
     def _is_first(self, node: ast.expr) -> bool:
-        """Whether a node asks for a version before, and there is none: then it holds."""
+        """Whether a node asks for the previous version, and there is none: then it holds."""
         first = self._facts.previous is None and any(
             isinstance(one, ast.Attribute) for one in ast.walk(node))
         if first:

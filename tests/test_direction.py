@@ -53,6 +53,7 @@ def test_the_runtime_imports_nothing_of_ours_and_little_of_others() -> None:
     ("import jupyter_deploy.magics", ["anywidget", "ipywidgets", "tornado", "fastapi", "papermill", "nbformat", "pandas", "torch", "docker"]),
     ("import jupyter_deploy.command; jupyter_deploy.command.build_parser()", ["tornado", "fastapi", "papermill", "IPython"]),
     ("import jupyter_deploy.static", ["tornado", "papermill", "nbformat", "IPython", "numpy", "asyncio"]),
+    ("from jupyter_deploy import execution; execution._import_nbformat(); import papermill", ["rfc3987_syntax", "tornado.web"]),
     ("import jupyter_deploy.targets.local.supervisor", ["tornado", "fastapi", "papermill", "IPython", "numpy", "uvicorn"]),
 ])
 def test_importing_stays_light(statement: str, heavy: list[str]) -> None:

@@ -1,9 +1,9 @@
-"""Whether an entry lets others run: measured with a golden call, because neither its code nor its duration tells.
+"""Whether an entry holds the GIL: measured with a golden call, because neither its code nor its duration tells.
 
-Python runs one thread at a time, the one that has its lock. What waits (for a database, another service, a disk) lets
-go of the lock, and so does what computes in NumPy, ONNX Runtime or PyTorch; a loop in Python keeps it, and is made
-to hand it over every few milliseconds only. While the entry is called, another thread wants the lock again
-and again: how often it had it in time tells the one from the other, on a busy machine and on a single core, too.
+Python runs one thread at a time, the one that holds the GIL (the global interpreter lock). What waits (for a database,
+another service, a disk) releases it, and so does what computes in NumPy, ONNX Runtime or PyTorch; a loop in Python
+keeps it, and is made to hand it over only every few milliseconds. While the entry is called, another thread asks for it
+again and again: how often it gets it in time tells the one from the other, on a busy machine and on a single core, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An entry's code made to stop where it asks a model, so that one question can be put for many callers.
+"""An entry's code as a generator that stops where it asks a model, so that one question can be put for many callers.
 
     def diagnose(row):                                  def diagnose(row):
         risk = model.predict_proba([row])[0, 1]    ->       risk = (yield model.predict_proba, [row])[0, 1]

@@ -1,4 +1,4 @@
-"""Those who wait: the urgent first, clients in turn, and who gives way when there are too many.
+"""The queue of those who wait: the urgent first, clients in turn, and who gives way when it is full.
 
 A client is an address. Callers on this machine, or behind one proxy, have the same, and stand in one line in the order
 in which they came: a connection has one request in it at a time, so that is fair among connections. From other

@@ -1,9 +1,9 @@
-"""Looking for a lone caller's next request for a moment, before the event loop sleeps.
+"""Busy polling: looking for a lone caller's next request for a moment, before the event loop sleeps.
 
-A caller that sends the next request as soon as it has the answer spends a third of its time on the system's waking the
-worker. While the last requests each came within `WINDOW` of the answer before them, the event loop goes on asking
-for the next one for as long. It stops at the first that does not come in time, or when somebody else wants
-the core, and then needs to see more of them before it looks again: what is lost by it stays below a few per cent.
+A caller that sends the next request as soon as it has the answer spends a third of its time waiting for the system to
+wake the worker. While the last requests have each come within `WINDOW` of the previous answer, the event loop polls for
+the next one that long. It stops at the first that does not come in time, or when another process wants the core, and
+then needs to see more of them before it polls again: the loss stays below a few per cent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the supervisor gives into keeping, so that it outlives it, and finds there when another one was killed."""
+"""The supervisor's side of the keeper: what is to outlive it, and what an earlier one left when it was killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The version before, kept ready: its workers rest, and accept again when it is rolled back to."""
+"""The previous version, kept ready: its workers rest, and accept again when it is rolled back to."""
 
 from __future__ import annotations
 
