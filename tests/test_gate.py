@@ -54,7 +54,7 @@ def test_what_is_refused_before_anything_runs(text: str) -> None:
 @pytest.mark.parametrize(("text", "previous", "message"), [
     ("acu > 1", {}, "the notebook recorded no acu; it recorded auc, f1, kind"),
     ("auc > previous.auc", {"f1": 1}, "the live version recorded no auc"),
-    ("kind > 1", {}, "cannot be compared"), ("auc / 0 > 1", {}, "cannot be computed"), ("kind - 1 > 1", {}, "is no number"),
+    ("kind > 1", {}, "cannot be compared"), ("auc / 0 > 1", {}, "cannot be computed"), ("kind - 1 > 1", {}, "which is not a number"),
 ])
 def test_what_cannot_be_decided_is_told(text: str, previous: dict[str, Any], message: str) -> None:
     with pytest.raises(Undecided, match=message):

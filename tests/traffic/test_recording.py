@@ -38,12 +38,12 @@ def test_csv(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "text", "where", "says"), [
-    ("log.jsonl", '{"time": 1}\n{"time"\n', "line 2", "no JSON"),
+    ("log.jsonl", '{"time": 1}\n{"time"\n', "line 2", "not JSON"),
     ("log.jsonl", '{"time": 1}\n{"entry": "add"}\n', "line 2", "time"),
     ("log.jsonl", '{"time": "yesterday"}\n', "line 1", "its time 'yesterday' is neither seconds nor ISO 8601(?s:.)*→ such as ..time"),
     ("log.jsonl", '{"time": NaN}\n', "line 1", "its time 'nan'"),
     ("log.jsonl", '{"time": 1, "body": "{"}\n', "line 1", "its body is not JSON"),
-    ("log.jsonl", "[1]\n", "line 1", "no record of a request: wanted an object"),
+    ("log.jsonl", "[1]\n", "line 1", "not a record of a request: wanted an object"),
     ("log.csv", "time,entry\nx,add\n", "line 2", "neither seconds nor ISO 8601(?s:.)*the head time,entry,body"),
     ("log.csv", "when,entry\n1,add\n", "line 2", "it has no time"),
     ("log.jsonl", "", None, "no request"),
