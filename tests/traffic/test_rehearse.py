@@ -150,8 +150,8 @@ def test_a_worker_that_dies_loses_what_is_inside_it_and_nothing_else(deploy, reh
 WRONG_USE = [
     ((), "say what to play"),
     (("1 at once", "--log", "x"), "say what to play"),
-    (("3000000 in 1m",), "say --yes"),
-    (("1/s for 16m",), "say --yes"),
+    (("3000000 in 1m",), "add --yes"),
+    (("1/s for 16m",), "add --yes"),
     (("100000000 in 1h", "--yes"), "at most 50,000,000"),
     (("1 at once", "--workers", "2"), "add --copy"),
     (("1 at one",), "wanted / and a unit"),

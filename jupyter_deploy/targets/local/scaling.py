@@ -98,7 +98,7 @@ def choose_scale(known: Scale, workers: int | Auto | None, least: int | None, mo
     elif workers == AUTO or least is not None or most is not None:
         chosen = Scale(1 if least is None else least, AUTO if most is None else most)
     if idle is not None and chosen.fixed:
-        raise UsageError(f"no worker is ever too many where their number is fixed ({chosen.text})", where="--idle",
+        raise UsageError(f"no worker ever goes where their number is fixed ({chosen.text})", where="--idle",
                          advice="add --min 0 to let it sleep without calls, or --workers auto or --max N to let the "
                                 "number follow them")
     return replace(chosen, idle=known.idle if idle is None else idle)

@@ -268,7 +268,7 @@ def test_what_cannot_be_tried(local):
 @pytest.mark.parametrize(("options", "message"), [
     ({"canary": 0.5, "shadow": True}, "two ways"), ({"canary": 1.0}, "found 100%"), ({"canary": 0.0}, "wanted a share"),
     ({"promote_after": 60.0}, r"--promote-after is a rule.*\n.*--canary 10%"),
-    ({"canary": 0.1, "max_disagreement": 0.1}, "rule for a shadow"), ({"shadow": True, "max_slowdown": 2}, "rule for a canary"), ({"canary": 0.1, "max_slowdown": -1}, "no negative"),
+    ({"canary": 0.1, "max_disagreement": 0.1}, "rule for a shadow"), ({"shadow": True, "max_slowdown": 2}, "rule for a canary"), ({"canary": 0.1, "max_slowdown": -1}, "wanted 0 or more"),
 ])
 def test_options_that_make_no_sense(options, message):
     with pytest.raises(UsageError, match=message):
