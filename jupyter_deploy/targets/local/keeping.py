@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.targets.local.control import encode
 from jupyter_deploy.targets.local.keeper import Kept
+from jupyter_deploy.targets.local.spawning import spawn
 
 _ANSWER_SECONDS = 1.0
 _PAUSE = 1.0
@@ -106,10 +106,7 @@ class Keeping:
         self._began = time.monotonic()
         self._channel, theirs = socket.socketpair()
         with theirs, contextlib.suppress(OSError):
-            command = [*self._command, str(theirs.fileno())]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-                                       start_new_session=True)
-            process.returncode = 0  # `Children` waits for it
+            spawn([*self._command, str(theirs.fileno())], [theirs.fileno()])
         self._watch()
         for key in self._kept:
             self._hand_over(key)

@@ -7,7 +7,8 @@ import contextlib
 import errno
 import ipaddress
 import socket
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 
 from jupyter_deploy.errors import TargetError
 from jupyter_deploy.targets.local.keeping import Keeping
@@ -15,6 +16,9 @@ from jupyter_deploy.targets.local.keeping import Keeping
 LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8100
 _LAST_PORT = 8999
+REBIND_SECONDS = 30.0
+"""How long a remembered port is waited for: workers of a supervisor that was killed may still hold it."""
+_REBIND_PAUSE = 0.05
 _BACKLOG = 4096
 """So many callers wait at most, if the system lets them (`net.core.somaxconn`); others try again by themselves."""
 
@@ -145,3 +149,15 @@ class Refusing:
             writer.write(self._ANSWER % (len(self._BODY), self._BODY))
             await writer.drain()
         writer.close()
+
+
+async def wait_for_port(bind: Callable[[], Listener]) -> Listener:
+    """Bind a remembered port, waiting while something else holds it (raises `TargetError` in the end)."""
+    end = time.monotonic() + REBIND_SECONDS
+    while True:
+        try:
+            return bind()
+        except TargetError:
+            if time.monotonic() > end:
+                raise
+        await asyncio.sleep(_REBIND_PAUSE)

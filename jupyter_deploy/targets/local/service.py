@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from jupyter_deploy.errors import ServiceError, TargetError
 from jupyter_deploy.targets.local.children import Children
 from jupyter_deploy.targets.local.gpus import measure_gpus
 from jupyter_deploy.targets.local.ledger import Ledger, Release
-from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener
+from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener, Refusing, bind_listener, wait_for_port
 from jupyter_deploy.targets.local.orphans import Orphans
 from jupyter_deploy.targets.local.pool import Pool
 from jupyter_deploy.targets.local.rollouts import Rollouts
@@ -22,9 +21,6 @@ from jupyter_deploy.targets.local.standby import Standby
 
 GRACE_SECONDS = 20.0
 """How long a version that was replaced answers on the connections that its callers hold open."""
-REBIND_SECONDS = 30.0
-"""How long a remembered port is waited for: workers of a supervisor that was killed may still hold it."""
-_REBIND_PAUSE = 0.05
 
 
 class Service:
@@ -218,17 +214,8 @@ class Service:
             self.ledger.name, version, Path(bundle), environment, scale, Limits(**limits), self.ledger.log(version),
             self.ledger.metrics, self.ledger.read().api_key_digest, known, self.ledger.find_grips(version),
         )
-        return await self.stage(spec, await self._wait_for_port(), asleep=asleep)
-
-    async def _wait_for_port(self) -> Listener:
-        end = time.monotonic() + REBIND_SECONDS
-        while True:
-            try:
-                return self.choose_listener(None, None, ())
-            except TargetError:
-                if time.monotonic() > end:
-                    raise
-            await asyncio.sleep(_REBIND_PAUSE)
+        listener = await wait_for_port(lambda: self.choose_listener(None, None, ()))
+        return await self.stage(spec, listener, asleep=asleep)
 
     async def stop(self) -> None:
         """Take the deployment off the air; what was accepted is answered."""

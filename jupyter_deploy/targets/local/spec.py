@@ -86,6 +86,12 @@ class Spec:
         return command
 
     @property
+    def folder(self) -> Path:
+        """Where a worker runs: data files are named relative to the notebook."""
+        data = self.bundle / "data"
+        return data if data.is_dir() else self.bundle
+
+    @property
     def worker_variables(self) -> dict[str, str]:
         """What a worker finds in `os.environ`: several share the cores, unless a variable of the author's says more."""
         threads = str(count_threads(self.scale))
@@ -103,6 +109,7 @@ def pass_variables(environ: Mapping[str, str], required: Iterable[str] = ()) -> 
         key: value for key, value in environ.items()
         if key in _PASSED or key in wanted or key.startswith("LC_") or key.endswith("_NUM_THREADS")
     }
+
 
 def check_variables(name: str, bundle: Path, known: Mapping[str, str]) -> None:
     """Refuse what would start without a variable that only its notebook set: such values are kept in memory only."""

@@ -8,7 +8,6 @@ import itertools
 import os
 import signal
 import socket
-import subprocess
 import time
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from jupyter_deploy.targets.local.demand import Load, read_load
 from jupyter_deploy.targets.local.listeners import Listener
 from jupyter_deploy.targets.local.logs import read_tail
 from jupyter_deploy.targets.local.orphans import drop_worker, keep_worker
+from jupyter_deploy.targets.local.spawning import spawn
 from jupyter_deploy.targets.local.spec import Spec
 
 _LAST_WORDS_SECONDS = 0.2
@@ -81,13 +81,9 @@ class Worker:
         self._log_start = spec.log.stat().st_size if spec.log.exists() else 0
 
     async def start(self, listener: Listener, *, forkable: bool = False) -> None:
-        """Start the process, handing it the listening socket and its end of the channel.
+        """Start the process with the listening socket and its end of the channel.
 
-        Parameters
-        ----------
-        forkable
-            It is to become a warm parent, if that is safe; else it is a worker.
-
+        With `forkable` it becomes a warm parent, if that is safe; else it is a worker.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -129,19 +125,10 @@ class Worker:
             self._channel.close()
 
     def _spawn(self, listener: Listener, control: socket.socket, *, forkable: bool) -> int:
-        data = self.spec.bundle / "data"
         with self.spec.log.open("ab") as log:
-            process = subprocess.Popen(
-                self.spec.command(listener, control.fileno(), self.metrics_file, forkable=forkable),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.spec.worker_variables,
-                cwd=data if data.is_dir() else self.spec.bundle,
-                pass_fds=(listener.socket.fileno(), control.fileno()),
-                # Its own session: whatever it starts itself goes with it.
-                start_new_session=True,
-            )
-        # `Children` waits for it, and nobody else may.
-        process.returncode = 0
-        return process.pid
+            return spawn(self.spec.command(listener, control.fileno(), self.metrics_file, forkable=forkable),
+                         [listener.socket.fileno(), control.fileno()], log=log,
+                         variables=self.spec.worker_variables, folder=self.spec.folder)
 
     def _lose_channel(self) -> None:
         """Nothing more will be said: the end can be told."""
