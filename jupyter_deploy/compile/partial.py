@@ -17,7 +17,7 @@ from jupyter_deploy.runtime.compiled import build_model
 from jupyter_deploy.runtime.compiled.description import write_description
 from jupyter_deploy.runtime.compiled.pipeline import PartlyCompiled
 
-_GAINS_LITTLE = "compiling what is behind it gains little"
+_GAINS_LITTLE = "compiling the steps after it gains little"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def try_partial(model: Any, candidate: Candidate, methods: Sequence[str], asked:
     except NotFaster as error:
         raise NotFaster(f"{candidate.left}, and {_GAINS_LITTLE}") from error
     except NotCompiled as error:
-        raise NotCompiled(f"{candidate.left}, and behind it {error}") from error
+        raise NotCompiled(f"{candidate.left}, and after it {error}") from error
 
 
 def _try_end(candidate: Candidate, methods: Sequence[str], tables: Sequence[Any]) -> None:
