@@ -21,6 +21,7 @@ def read_blocks(page: Path) -> list[tuple[str, str]]:
 def normalise(text: str, *, exact: bool = False) -> list[str]:
     """The lines without what differs from run to run: versions, folders, white space and, unless `exact`, numbers."""
     text = re.sub(r"\b[0-9a-f]{12}\b", "VERSION", text)
+    text = re.sub(r"( takes [\d.]+ ms) and .* of the time\)", r"\1", text)  # a busy machine makes a quick call a slow one
     if not exact:
         text = re.sub(r"\d+(?:[.:-]\d+)*", "#", text)
     text = re.sub(r"\S*bin/nbdeploy", "nbdeploy", text)

@@ -162,7 +162,7 @@ def test_another_address_needs_an_api_key(local):
     assert httpx.post(f"{url}/answer", json={"x": 1}, headers=headers).status_code == 200
     with pytest.raises(TargetError, match="there is no API key"):
         local.deploy("two")
-    with pytest.raises(TargetError, match="would do away with it"):
+    with pytest.raises(TargetError, match="would remove it"):
         local.deploy("two", host="127.0.0.1")
 
 
