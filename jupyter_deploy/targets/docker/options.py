@@ -62,7 +62,7 @@ def check_options(name: str, options: DockerOptions, known: Record | None) -> No
         raise UsageError(f"{host} can be reached from other machines, and there is no API key", where="--host",
                          advice="give one with --api-key, or listen on 127.0.0.1")
     if options.api_key is None and known is not None and known.api_key_digest:
-        raise TargetError(f"the callers of {name!r} send an API key, and this deploy would do away with it",
+        raise TargetError(f"the callers of {name!r} send an API key, and this deploy would remove it",
                           advice=f"give one with --api-key; to have none, first: nbdeploy rm {name}")
     _check_port(name, host, options.port, known)
 

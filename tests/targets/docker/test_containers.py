@@ -75,7 +75,7 @@ def test_a_container_gets_the_limits_that_its_proof_suggests(docker: Docker) -> 
     (status,) = docker.target.status("tiny")
     assert httpx.post(f"{status.url}/answer", json={"x": 1}).status_code == 401
     assert httpx.post(f"{status.url}/answer", json={"x": 1}, headers={"X-API-Key": "secret"}).json()["x"] == 1
-    with pytest.raises(TargetError, match="would do away with it"):
+    with pytest.raises(TargetError, match="would remove it"):
         docker.deploy("two")
 
 
