@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from jupyter_deploy.errors import BundleError
 from jupyter_deploy.requirements.distributions import Distribution, Requirements, Source
@@ -56,7 +56,7 @@ def _line(one: Distribution) -> str:
 
 def _name(source: Source) -> str:
     file = source.url.endswith((".whl", ".gz", ".zip"))
-    return f"the local file {source.url.rpartition('/')[2]}" if file else "a local folder"
+    return f"the local file {unquote(source.url.rpartition('/')[2])}" if file else "a local folder"
 
 
 def _public(url: str) -> str:

@@ -15,8 +15,8 @@ LINES = [
     (Source("archive", "https://token@host/t.whl", digest="sha256=12"),
      "tool @ https://host/t.whl#sha256=12  # version 1.0+cpu; cell 1 imports it"),
     (Source("editable", "/home/me/tool", digest="12ab"), "tool==1.0+cpu  # editable project, sources 12ab; cell 1 imports it"),
-    (Source("local", "/home/me/tool-1.whl"),
-     "tool==1.0+cpu  # installed from the local file tool-1.whl, not from an index; cell 1 imports it"),
+    (Source("local", "/home/me/tool-1%2Bcpu.whl"),
+     "tool==1.0+cpu  # installed from the local file tool-1+cpu.whl, not from an index; cell 1 imports it"),
     (Source("local", "/home/me/tool"), "tool==1.0+cpu  # installed from a local folder, not from an index; cell 1 imports it"),
 ]
 
