@@ -56,7 +56,7 @@ def describe_conduct(conduct: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f" and {SAID[one['grip']]} (it was free for {one['free']:.0%} of the time)")
         lines.append(f"a call of {name} takes {_write_time(one)}{said}")
         lines.append("requests that arrive together are answered together" if one["together"] else
-                     f"each request is answered alone: {one['alone']}")
+                     f"each request is answered alone: {one['alone'] or 'there was no time to try them together'}")
     return lines
 
 
