@@ -25,6 +25,8 @@ export interface IKnown {
   waiting: 'busy' | 'silent' | null;
   /** Withdraws what was asked of the kernel, or interrupts it once it has begun. */
   request: AbortController | null;
+  /** Where the last deployment went, or should have gone. */
+  target: string;
   stages: IStage[];
   released: IReleased | null;
 }
@@ -77,6 +79,7 @@ export class NotebookModel implements IDisposable {
         busy: null,
         waiting: null,
         request: null,
+        target: NO_OPTIONS.target,
         stages: [],
         released: null
       };
@@ -155,7 +158,15 @@ export class NotebookModel implements IDisposable {
   private async _ask(panel: NotebookPanel, what: 'preview' | 'deploy'): Promise<void> {
     const known = this.of(panel);
     const request = new AbortController();
-    Object.assign(known, { busy: what, problem: null, waiting: null, request, stages: [], released: null });
+    Object.assign(known, {
+      busy: what,
+      problem: null,
+      waiting: null,
+      request,
+      target: known.options.target,
+      stages: [],
+      released: null
+    });
     this._changed.emit();
     try {
       known.problem =

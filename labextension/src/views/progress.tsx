@@ -5,7 +5,7 @@ import * as React from 'react';
 import { formatSeconds, nameFields } from '../format';
 import type { ICallFailure } from '../kernel';
 import type { IKnown, NotebookModel } from '../notebook';
-import { findNext } from '../stages';
+import { findNext, splitStages } from '../stages';
 import { Differences } from './contents';
 import { Button, Clamp, Problem, useTranslation } from './shared';
 
@@ -19,7 +19,6 @@ function nameStage(stage: string, trans: TranslationBundle): string {
     added: trans.__('Added'),
     wheels: trans.__('Wheels'),
     environment: trans.__('Environment'),
-    build: trans.__('Build'),
     content: trans.__('Content'),
     service: trans.__('Service'),
     start: trans.__('Start'),
@@ -35,7 +34,7 @@ function findFailed(known: IKnown): string | null {
   if (known.problem === null) {
     return null;
   }
-  return known.problem.stage ?? (known.stages.length ? findNext(known.stages) : null);
+  return known.problem.stage ?? (known.stages.length ? findNext(known.stages, known.target) : null);
 }
 
 interface IKernelProblemProps {
@@ -159,7 +158,7 @@ export function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: stri
       <details className="jp-Deploy-section">
         <summary>
           <span>{trans.__('Stages')}</span>
-          <span className="jp-Deploy-count">{known.stages.length}</span>
+          <span className="jp-Deploy-count">{splitStages(known.stages).done.length}</span>
         </summary>
         <Stages known={known} />
       </details>
@@ -169,13 +168,14 @@ export function Progress({ known, onOpen }: { known: IKnown; onOpen: (name: stri
 
 function Stages({ known }: { known: IKnown }): JSX.Element {
   const trans = useTranslation();
-  const last = known.stages[known.stages.length - 1]?.name;
+  const { done, doing } = splitStages(known.stages);
+  const last = done[done.length - 1]?.name;
   const failed = findFailed(known);
-  const next = known.busy === 'deploy' && !known.waiting ? findNext(known.stages) : null;
+  const next = known.busy === 'deploy' && !known.waiting ? findNext(done, known.target) : null;
   return (
     <ol className="jp-Deploy-progress" aria-live="polite">
-      {known.stages.map((stage, index) => (
-        <li key={index} className={failed === stage.name && index === known.stages.length - 1 ? 'jp-mod-failed' : 'jp-mod-done'}>
+      {done.map((stage, index) => (
+        <li key={index} className={failed === stage.name && index === done.length - 1 ? 'jp-mod-failed' : 'jp-mod-done'}>
           <span>{nameStage(stage.name, trans)}</span>
           <span className="jp-Deploy-seconds">{formatSeconds(stage.seconds)}</span>
           <span className="jp-Deploy-quiet">{stage.text}</span>
@@ -189,6 +189,7 @@ function Stages({ known }: { known: IKnown }): JSX.Element {
       {next && (
         <li className="jp-mod-running">
           <span>{nameStage(next, trans)}</span>
+          {doing && <span className="jp-Deploy-quiet">{doing}</span>}
         </li>
       )}
     </ol>
