@@ -21,4 +21,4 @@ def test_why_requests_are_answered_alone_is_said(found: dict[str, object], line:
 
 def test_few_words_name_what_was_found_out() -> None:
     quick = {**SLOW, "seconds": 0.0021, "grip": "lets go", "free": 0.37, "together": True}
-    assert brief_conduct({"score": SLOW, "rate": quick}) == "score 7044 ms; rate 2.1 ms, Python's lock 37% free, together"
+    assert brief_conduct({"score": SLOW, "rate": quick}) == "score 7044 ms; rate 2.1 ms, GIL 37% free, together"
