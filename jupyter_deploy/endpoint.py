@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.capture.schema import write_argument
+from jupyter_deploy.curl import curl_line
 from jupyter_deploy.errors import ServiceError, UsageError
 from jupyter_deploy.listing import format_logs
 from jupyter_deploy.metrics import Sample
@@ -257,20 +258,6 @@ def write_table(rows: list[tuple[str, str]]) -> str:
             text = f'<code style="white-space: pre-wrap">{text}</code>'
         cells.append(f'<tr><th style="text-align: left">{key}</th><td style="text-align: left">{text}</td></tr>')
     return f"<table>{''.join(cells)}</table>"
-
-
-def curl_line(url: str, manifest: Manifest, bundle: Path) -> str:
-    """Write a shell line that makes the first golden call."""
-    body = "{}"
-    entry = manifest.entries[0].name
-    if manifest.golden:
-        golden = manifest.golden[0]
-        entry = golden.entry
-        body = json.dumps(json.loads((bundle / golden.file).read_bytes())["request"], ensure_ascii=False)
-    if len(body) > 400:
-        return f"curl {url}/{entry} -H 'Content-Type: application/json' -d @request.json"
-    quoted = body.replace("'", "'\\''")
-    return f"curl {url}/{entry} -H 'Content-Type: application/json' -d '{quoted}'"
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from jupyter_deploy.bundle import Bundle, write_bundle
 from jupyter_deploy.capture.capture import Capture, CaptureOptions, capture
 from jupyter_deploy.capture.kernel import Kernel
 from jupyter_deploy.capture.recorder import Recorder
-from jupyter_deploy.compile import Outcome, compile_models, list_models
+from jupyter_deploy.compile import Outcome, brief_outcomes, compile_models, list_models
 from jupyter_deploy.errors import DeployError
 from jupyter_deploy.hardware import describe_hardware
 from jupyter_deploy.registry import data_dir
@@ -52,7 +52,7 @@ def package(kernel: Kernel, options: CaptureOptions, report: Report, recorder: R
     if not options.exact and list_models(captured):
         with stage(report, "compile") as said:
             compiled, outcomes = compile_models(captured)
-            said.append("; ".join(one.brief for one in outcomes))
+            said.append(brief_outcomes(outcomes))
     return _write(captured, compiled, outcomes, report)
 
 
@@ -81,7 +81,7 @@ def put_back_models(packaged: Packaged, error: DeployError, report: Report) -> P
     plain = packaged.plain or packaged.capture
     reason = f"the service with it failed: {error.message.partition(chr(10))[0]}"
     outcomes = tuple(Outcome(one.name, one.type, None, reason) if one.trial else one for one in packaged.models)
-    report("compile", "; ".join(one.brief for one in outcomes), 0.0)
+    report("compile", brief_outcomes(outcomes), 0.0)
     return _write(plain, plain, outcomes, report)
 
 

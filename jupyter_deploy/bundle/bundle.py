@@ -27,6 +27,7 @@ from jupyter_deploy.runtime.manifest import (
     check_files,
     read_manifest,
 )
+from jupyter_deploy.runtime.workplace import renew
 
 if TYPE_CHECKING:  # to read a bundle takes nothing of what writes one
     from jupyter_deploy.capture.capture import Capture
@@ -68,6 +69,7 @@ def write_bundle(capture: Capture, requirements: Requirements, root: Path) -> Bu
     folder = root / manifest.version
     if (folder / MANIFEST).exists():
         os.utime(folder)  # in use again: see `leftovers`
+        renew(folder)
         return open_bundle(folder)
     try:
         root.mkdir(parents=True, exist_ok=True)

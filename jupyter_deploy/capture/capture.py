@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_deploy.capture.bindings import Bindings
 from jupyter_deploy.capture.emission import emit
 from jupyter_deploy.capture.entries import Described, describe_entry, find_sites, read_examples
+from jupyter_deploy.capture.files import find_files
 from jupyter_deploy.capture.golden import GoldenAnswer, select
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.modules import LocalModules, collect_local
@@ -121,7 +122,10 @@ def capture(
     imports = {**modules_of_types(entries), **code.modules}
     local = collect_local(imports, cache=cache)
     findings = [finding for one in described for finding in one.findings]
-    findings += [*code.findings, *map(Finding, local.warnings)]
+    read, kept_out = find_files(local.texts, kernel.folder, "a module beside the notebook")
+    code = replace(code, data={**read, **code.data})
+    local = local.place_data(code.data)
+    findings += [*code.findings, *map(Finding, local.warnings), *kept_out]
     if notebook is not None:
         findings += find_stale(kernel, notebook, _used_names(code), bindings)
     if options.strict and findings:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import dataclasses
 import inspect
 import textwrap
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +21,7 @@ from jupyter_deploy.capture.sources import (
     find_class,
     find_function,
     nonlocal_names,
+    quote_annotations,
     without_nonlocal,
 )
 from jupyter_deploy.errors import CaptureError
@@ -63,7 +66,9 @@ def draft_binding(value: object, binding: Binding, kernel: Kernel) -> Draft | No
     patches = ""
     values: dict[str, object] = {}
     if isinstance(value, type) and isinstance(node, ast.ClassDef):
-        patches, values = _class_patch(binding.name, value, node)
+        source, values = _with_live_bases(binding.name, value, source, kernel)
+        patches, methods = _class_patch(binding.name, value, node)
+        values |= methods
     elif isinstance(function, types.FunctionType) and found is not None and found.node is node:
         source, values = _with_live_defaults(binding.name, function, source, kernel)
         if hasattr(value, "registry") and hasattr(value, "dispatch"):
@@ -96,6 +101,8 @@ def draft_function(name: str, function: types.FunctionType, kernel: Kernel) -> D
             advice="define it with def or lambda in a cell, or in a .py file beside the notebook",
         )
     source, defaults = _with_live_defaults(name, function, source, kernel)
+    if any(names_its_class(function, kind) for kind in function.__annotations__.values()):
+        source = quote_annotations(source)
     node = source.node
     own = getattr(node, "name", None)
     free = {
@@ -143,8 +150,9 @@ def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
             where=source.cell.label,
             advice="define the class at the top of a cell",
         )
+    source, bases = _with_live_bases(name, cls, source, kernel)
     assert isinstance(source.node, ast.ClassDef)
-    patches, values = _class_patch(name, cls, source.node)
+    patches, methods = _class_patch(name, cls, source.node)
     text = source.text() if cls.__name__ == name else _maker(name, cls.__name__, source.text(), {}, {})
     supplied = frozenset() if cls.__name__ == name else frozenset({cls.__name__})
     return Draft(
@@ -152,10 +160,18 @@ def draft_class(name: str, cls: type, kernel: Kernel) -> Draft | None:
         source.cell,
         source.line,
         references_of(source.node, flags=source.flags),
-        supplied,
-        values,
+        supplied | bases.keys(),
+        bases | methods,
         future=bool(source.flags),
     )
+
+
+def names_its_class(function: object, kind: object) -> bool:
+    """Tell whether an annotation of a function is the class that it became a method of, and that so needs it first."""
+    if not isinstance(function, types.FunctionType) or not isinstance(kind, type):
+        return False
+    named = any(one is kind for one in function.__annotations__.values())
+    return named and any(one is function for one in vars(kind).values())
 
 
 def _maker(name: str, own: str, text: str, values: dict[str, object], free: dict[str, object]) -> str:
@@ -175,21 +191,42 @@ def _with_live_defaults(
     if isinstance(source.node, ast.ClassDef) or len(source.node.args.defaults) != len(defaults):
         return source, {}
     arguments = source.node.args
-    values: dict[str, object] = {}
-    written: list[ast.expr] = []
-    for index, (expression, default) in enumerate(zip(arguments.defaults, defaults, strict=True)):
-        if isinstance(expression, ast.Name) and kernel.names.get(expression.id, expression) is not default:
-            hidden = f"_{name.lstrip('_')}_default_{index}"
-            values[hidden] = default
-            written.append(ast.copy_location(ast.Name(hidden, ast.Load()), expression))
-        else:
-            written.append(expression)
+    written, values = _live_names(f"_{name.lstrip('_')}_default", arguments.defaults, defaults, kernel)
     if not values:
         return source, {}
     node = copy.copy(source.node)
     node.args = copy.copy(arguments)
     node.args.defaults = written
     return dataclasses.replace(source, node=node, rewritten=True), values
+
+
+def _with_live_bases(name: str, cls: type, source: Source, kernel: Kernel) -> tuple[Source, dict[str, object]]:
+    """Write the bases a class really has, where their names mean other classes by now, as in `class Model(Model)`."""
+    bases = vars(cls).get("__orig_bases__", cls.__bases__)
+    if not isinstance(source.node, ast.ClassDef) or len(source.node.bases) != len(bases):
+        return source, {}
+    written, values = _live_names(f"_{name.lstrip('_')}_base", source.node.bases, bases, kernel)
+    if not values:
+        return source, {}
+    node = copy.copy(source.node)
+    node.bases = written
+    return dataclasses.replace(source, node=node, rewritten=True), values
+
+
+def _live_names(
+    prefix: str, expressions: Sequence[ast.expr], objects: Sequence[object], kernel: Kernel
+) -> tuple[list[ast.expr], dict[str, object]]:
+    """Put names of our own for those that mean something else than the objects that they gave; and those objects."""
+    values: dict[str, object] = {}
+    written: list[ast.expr] = []
+    for index, (expression, value) in enumerate(zip(expressions, objects, strict=True)):
+        meant = expression.id if isinstance(expression, ast.Name) else None
+        if meant is not None and kernel.names.get(meant, getattr(builtins, meant, None)) is not value:
+            values[f"{prefix}_{index}"] = value
+            written.append(ast.copy_location(ast.Name(f"{prefix}_{index}", ast.Load()), expression))
+        else:
+            written.append(expression)
+    return written, values
 
 
 def _implementations(name: str, generic: Any, base: types.FunctionType) -> tuple[str, dict[str, object]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.capture.files import watch_files
+from jupyter_deploy.capture.files import Opened, watch_files
 from jupyter_deploy.capture.golden import (
     CallSite,
     GoldenAnswer,
     ask_all,
     find_calls,
+    leave_out,
     parse_example,
     recorded_calls,
 )
@@ -72,19 +75,22 @@ def describe_entry(
         When there is no golden call that succeeds, unless it may stay `unproven`.
 
     """
+    sites, left_out = leave_out(route.live, sites)
     if not sites and not unproven:
+        why = left_out[0] if left_out else "no cell calls it with arguments that can be evaluated again"
         raise CaptureError(
-            f"{route.call} has no golden call: no cell calls it with arguments that can be evaluated again",
+            f"{route.call} has no golden call: {why}",
             advice=f"call it in a cell, or add --example '{route.call}{_call_form(route.live, kernel.names)}'; "
             "--unproven deploys without proof",
         )
-    parameters = infer_parameters(route.live, [(site.args, site.kwargs) for site in sites])
+    seen = [site if site.whole is None else site.whole for site in sites]
+    parameters = infer_parameters(route.live, [(site.args, site.kwargs) for site in seen])
     with watch_files() as opened:
-        answers, left_out = ask_all(route.live, parameters, sites)
-    walk.contents.add_read_files(opened, route.name)
+        answers, failed = ask_all(route.live, parameters, sites)
+    walk.contents.add_read_files(opened.read, route.name)
     if sites and not answers and not unproven:
         raise CaptureError(
-            f"no golden call of {route.name} succeeds in the notebook: {left_out[0]}",
+            f"no golden call of {route.name} succeeds in the notebook: {failed[0]}",
             advice="add an --example that works",
         )
     returns = infer_returns(route.live, [one.result for one in answers])
@@ -101,8 +107,9 @@ def describe_entry(
         positional=positional_names(route.live),
     )
     _walk_classes(entry, kernel, walk)
+    doubts = _find_doubts(route.name, answers, opened, kernel.folder.resolve())
     changing = [_tell_changed(route.name, changed)] if changed else []
-    return Described(entry, tuple(answers), (*changing, *left_out))
+    return Described(entry, tuple(answers), (*changing, *left_out, *failed, *doubts))
 
 
 def _find_changed(route: Route, walk: Walk, watch: Watch) -> list[str]:
@@ -116,6 +123,24 @@ def _tell_changed(name: str, changed: Sequence[str]) -> Finding:
     text = (f"{name} changes {', '.join(changed)}: every worker has a copy of its own, and a new version starts from "
             "the notebook's value")
     return Finding(text, code="changing-state")
+
+
+def _find_doubts(name: str, answers: Sequence[GoldenAnswer], opened: Opened, folder: Path) -> Iterator[Finding]:
+    """Tell what is proven and yet may not be what callers need."""
+    if answers and all(one.result is None for one in answers):
+        text = f"{name} returned None in every golden call, so callers get null"
+        yield Finding(f"{text}: what it prints or plots they do not see; let it return that", code="no-answer")
+    inside = [path.relative_to(folder) for path in opened.written if path.is_relative_to(folder) and path.is_file()]
+    written = sorted(path.as_posix() for path in inside if path.parts[0][0] != ".")
+    if written:
+        text = f"{name} writes {', '.join(written[:3])}: the service does so in a copy of its own"
+        yield Finding(f"{text}, and a new version starts from the notebook's file", code="changing-file")
+    given = {key: value for one in answers for key, value in one.request.items() if isinstance(value, str)}
+    for key, value in sorted(given.items()):
+        if value and any(path in opened.read for path in (Path(value), Path(os.path.abspath(value)))):  # noqa: PTH100
+            text = f"{name} opens the file that {key} names ({value}): the service has the notebook's files"
+            advice = "let it take the bytes of a file, and open io.BytesIO(them)"
+            yield Finding(f"{text}, not its callers'; {advice}", code="callers-file")
 
 
 def _walk_classes(entry: Entry, kernel: Kernel, walk: Walk) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +50,56 @@ def find_files(texts: Iterable[str], folder: Path, user: str) -> tuple[dict[str,
     return found, findings
 
 
-_watching: list[set[Path]] = []
+def texts_at_import(source: bytes) -> set[str]:
+    """Give the texts in what a module runs while it is imported, which may name the files that it reads then.
+
+    That are its statements, and the functions that these name. Parts that are put together (`ROOT / "data" / "a.json"`)
+    are given as one text, too.
+    """
+    tree = ast.parse(source)
+    functions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    waiting: list[ast.AST] = [node for node in tree.body if node not in functions.values() and not _is_main(node)]
+    texts: set[str] = set()
+    while waiting:
+        for node in ast.walk(waiting.pop()):
+            if isinstance(node, ast.Name) and (function := functions.pop(node.id, None)) is not None:
+                waiting.append(function)
+            if isinstance(node, (ast.Constant, ast.BinOp, ast.Call)):
+                texts.add("/".join(_texts_in(node)))
+    return texts - {""}
+
+
+def _is_main(node: ast.stmt) -> bool:
+    """Tell what only runs when the module is run as a script."""
+    return isinstance(node, ast.If) and any(
+        isinstance(one, ast.Name) and one.id == "__name__" for one in ast.walk(node.test)
+    )
+
+
+def _texts_in(node: ast.AST) -> list[str]:
+    found = [one for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    return [str(one.value) for one in sorted(found, key=lambda one: (one.lineno, one.col_offset))]
+
+
+@dataclass
+class Opened:
+    """The files that were opened, other than code and what is installed."""
+
+    read: set[Path] = field(default_factory=set)
+    written: set[Path] = field(default_factory=set)
+
+
+_watching: list[Opened] = []
 """Where the files that are opened now are noted; Python has no way to take an audit hook away again."""
 
 
 @contextmanager
-def watch_files() -> Iterator[set[Path]]:
-    """Note the files that this process opens for reading, other than code and what is installed."""
+def watch_files() -> Iterator[Opened]:
+    """Note the files that this process opens."""
     if not _hook_added:
         sys.addaudithook(_note)
         _hook_added.append(True)
-    opened: set[Path] = set()
+    opened = Opened()
     _watching.append(opened)
     try:
         yield opened
@@ -73,10 +114,12 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watching or event != "open":
         return
     name, mode, flags = arguments
-    reads = mode.startswith("r") if isinstance(mode, str) else flags & os.O_ACCMODE == os.O_RDONLY
-    if not reads or not isinstance(name, (str, bytes, os.PathLike)):
+    if not isinstance(name, (str, bytes, os.PathLike)):
         return
+    reads = mode.startswith("r") if isinstance(mode, str) else flags & os.O_ACCMODE == os.O_RDONLY
+    writes = set(mode) & set("wax+") if isinstance(mode, str) else flags & os.O_ACCMODE != os.O_RDONLY
     path = Path(os.path.abspath(os.fsdecode(name)))  # noqa: PTH100 - links stay as the code names them
     if path.suffix not in _CODE and "site-packages" not in path.parts and not path.is_relative_to(sys.prefix):
         for opened in _watching:
-            opened.add(path)
+            opened.read |= {path} if reads else set()
+            opened.written |= {path} if writes else set()

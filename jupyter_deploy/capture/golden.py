@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import contextlib
 import copy
 import inspect
-import io
 import json
 import threading
 import time
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from jupyter_deploy.capture.defaults import can_travel, own_defaults
 from jupyter_deploy.capture.expressions import calls_in, evaluate, evaluate_arguments, fits_in, is_safe
 from jupyter_deploy.capture.kernel import ExecutedCell
-from jupyter_deploy.capture.recorder import RecordedCall
+from jupyter_deploy.capture.recorder import LARGEST, RecordedCall, size_of
 from jupyter_deploy.capture.schema import bind_call, positional_names, value_to_request
 from jupyter_deploy.capture.slice import Finding
 from jupyter_deploy.errors import CaptureError
@@ -41,6 +42,8 @@ class CallSite:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     source: str
+    whole: CallSite | None = None
+    """The call as it was, where this one has but the first rows of its tables."""
 
 
 @dataclass(frozen=True)
@@ -123,20 +126,24 @@ def parse_example(text: str, calls: Mapping[str, str], names: Mapping[str, Any])
         yield entry, CallSite((value,), {}, source)
 
 
-def shorten(site: CallSite) -> CallSite:
-    """Keep the first rows of long tables among the arguments."""
+def shorten(site: CallSite, own: Iterable[Any] = ()) -> CallSite:
+    """Keep the first rows of long tables among the arguments, other than those that are the function's `own`."""
     changed = False
+    kept = set(map(id, own))
 
     def cut(value: Any) -> Any:
         nonlocal changed
-        if _is_tall(value):
+        if id(value) not in kept and _is_tall(value):
             changed = True
             return value.iloc[:ROWS] if hasattr(value, "iloc") else value[:ROWS]
         return value
 
     args = tuple(cut(value) for value in site.args)
     kwargs = {name: cut(value) for name, value in site.kwargs.items()}
-    return CallSite(args, kwargs, f"{site.source} (first {ROWS} rows)" if changed else site.source)
+    if not changed:
+        return site
+    whole = site if sum(map(size_of, (*site.args, *site.kwargs.values()))) <= LARGEST else None
+    return CallSite(args, kwargs, f"{site.source} (first {ROWS} rows)", whole)
 
 
 def _is_tall(value: Any) -> bool:
@@ -157,7 +164,8 @@ def select(
     """Keep each call once: all that were asked for, and of those found in cells so many that there are `MOST`."""
     chosen: list[CallSite] = []
     seen: set[str] = set()
-    for number, site in enumerate(map(shorten, chain(asked, found))):
+    own = own_defaults(function).values()
+    for number, site in enumerate(shorten(one, own) for one in chain(asked, found)):
         try:
             arguments = bind_call(function, site.args, site.kwargs)
             key = json.dumps({name: to_json(value) for name, value in arguments.items()}, sort_keys=True)
@@ -167,6 +175,22 @@ def select(
             seen.add(key)
             chosen.append(site)
     return chosen
+
+
+def leave_out(function: Callable[..., Any], sites: Sequence[CallSite]) -> tuple[list[CallSite], list[Finding]]:
+    """Leave out the calls that give a parameter, in place of its default, something that no request can carry."""
+    kept: list[CallSite] = []
+    findings: list[Finding] = []
+    own = own_defaults(function) if sites else {}
+    for site in sites:
+        arguments = bind_call(function, site.args, site.kwargs)
+        name = next((name for name in own if name in arguments and not can_travel([arguments[name]])), None)
+        if name is None:
+            kept.append(site)
+        else:
+            text = f"{site.source} gives {name} something else than its default, and no request can carry that"
+            findings.append(Finding(f"{text}; it is not a golden call", code="failing-call"))
+    return kept, findings
 
 
 def answer(function: Callable[..., Any], parameters: Sequence[Parameter], site: CallSite) -> GoldenAnswer:
@@ -194,12 +218,32 @@ def answer(function: Callable[..., Any], parameters: Sequence[Parameter], site: 
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call an entry the way the service does: coroutines awaited, generators listed, nothing printed."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """Call an entry the way the service does: coroutines awaited, generators listed, nothing shown."""
+    from IPython.utils.capture import capture_output
+
+    with capture_output(), _nobody_to_ask(function):
         result = by_position(function, positional_names(function))(**arguments)
         if inspect.isawaitable(result) or inspect.isasyncgen(result):
             return _in_own_loop(result)
         return list(result) if inspect.isgenerator(result) else result
+
+
+@contextlib.contextmanager
+def _nobody_to_ask(function: Callable[..., Any]) -> Iterator[None]:
+    """Refuse to ask the author what no service can ask its callers (raises `CaptureError`)."""
+    name = getattr(function, "__name__", "the entry")
+
+    def refuse(prompt: object = "", /) -> str:
+        raise CaptureError(
+            f"{name} calls input({str(prompt)!r}), and a service has nobody to ask",
+            advice="take what it asks for as an argument",
+        )
+
+    asking, builtins.input = builtins.input, refuse
+    try:
+        yield
+    finally:
+        builtins.input = asking
 
 
 def _in_own_loop(pending: Any) -> Any:
@@ -231,10 +275,23 @@ def ask_all(
     findings: list[Finding] = []
     for site in sites:
         try:
-            answers.append(answer(function, parameters, site))
+            answers.append(_answer_whole(function, parameters, site))
         except CaptureError:
             raise
         except Exception as error:  # noqa: BLE001 - the author's function may raise anything
-            text = f"{site.source} raises {type(error).__name__}: {error}; it is not a golden call"
+            source = site.source if site.whole is None else site.whole.source
+            text = f"{source} raises {type(error).__name__}: {error}; it is not a golden call"
             findings.append(Finding(text, code="failing-call"))
     return answers, findings
+
+
+def _answer_whole(function: Callable[..., Any], parameters: Sequence[Parameter], site: CallSite) -> GoldenAnswer:
+    """Answer a site; if its first rows are too few for the function, such as one that looks back 28 days, with all."""
+    try:
+        return answer(function, parameters, site)
+    except CaptureError:
+        raise
+    except Exception:
+        if site.whole is None:
+            raise
+        return answer(function, parameters, site.whole)

@@ -13,6 +13,14 @@ from jupyter_deploy.capture.bindings import Binding, StarImport
 from jupyter_deploy.capture.literals import literal
 from jupyter_deploy.capture.slice import Piece
 
+WITHOUT_NOTEBOOK = {
+    ("tqdm.notebook", "tqdm"): ("tqdm", "tqdm"),
+    ("tqdm.notebook", "trange"): ("tqdm", "trange"),
+    ("tqdm", "tqdm_notebook"): ("tqdm", "tqdm"),
+    ("tqdm", "tnrange"): ("tqdm", "trange"),
+}
+"""What draws in a notebook and fails elsewhere, with what does the same without one."""
+
 
 def module_piece(name: str, module: types.ModuleType, reason: str) -> Piece:
     """Write the import of a module that the notebook calls `name`."""
@@ -40,7 +48,8 @@ def find_import(
     if binding is not None and isinstance(binding.statement, ast.ImportFrom) and binding.statement.module:
         for alias in binding.statement.names:
             if (alias.asname or alias.name) == name and _attribute(binding.statement.module, alias.name) is value:
-                return binding.statement.module, alias.name
+                found = (binding.statement.module, alias.name)
+                return WITHOUT_NOTEBOOK.get(found, found)
     for star in stars:
         if literal(value) is None and _attribute(star.module, name) is value:
             return star.module, name

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_deploy.capture.golden import ROWS, CallSite, find_calls, find_fits
 from jupyter_deploy.capture.kernel import Kernel
+from jupyter_deploy.capture.recorder import LARGEST, size_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def _examples(name: str, callees: tuple[str, ...], kernel: Kernel) -> Iterator[C
                 yield CallSite((data[0],), {}, site.source)
     for site in find_fits(name, kernel.cells, kernel.names):
         if site.args:
-            yield CallSite((_first_rows(site.args[0]),), {}, f"{site.source}, its first rows")
+            whole = CallSite((site.args[0],), {}, site.source) if size_of(site.args[0]) <= LARGEST else None
+            yield CallSite((_first_rows(site.args[0]),), {}, f"{site.source}, its first rows", whole)
     yield from _tables_that_fit(name, kernel)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from jupyter_deploy.capture.editable import package_files
 from jupyter_deploy.capture.edited import edited_names
+from jupyter_deploy.capture.files import texts_at_import
 from jupyter_deploy.capture.imports import Import, find_imports
 from jupyter_deploy.capture.origin import Kind, Origin, Place, classify, find_place
 from jupyter_deploy.capture.secrets import find_secret_bytes
@@ -35,6 +36,14 @@ class LocalModules:
     imports: Mapping[str, str]
     """Every module of a distribution (or missing) that they import → where they do."""
     warnings: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
+    """What may name the files that they read while they are imported."""
+
+    def place_data(self, data: Mapping[str, bytes]) -> LocalModules:
+        """Put data files beside the modules as well, if one of these looks for files where it lies itself."""
+        if any(b"__file__" in source for path, source in self.files.items() if path.endswith(".py")):
+            return replace(self, files=MappingProxyType(dict(sorted({**data, **self.files}.items()))))
+        return self
 
 
 def collect_local(modules: Mapping[str, str], *, cache: Path | None = None) -> LocalModules:
@@ -61,6 +70,7 @@ def collect_local(modules: Mapping[str, str], *, cache: Path | None = None) -> L
         files=MappingProxyType(dict(sorted(collector.files.items()))),
         imports=MappingProxyType(dict(sorted(collector.imports.items()))),
         warnings=tuple(dict.fromkeys(collector.warnings)),
+        texts=frozenset(collector.texts),
     )
 
 
@@ -81,6 +91,7 @@ class _Collector:
     files: dict[str, bytes] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    texts: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
     _kinds: dict[str, Kind] = field(default_factory=dict)
     _queue: deque[tuple[str, str]] = field(default_factory=deque)
@@ -118,6 +129,7 @@ class _Collector:
             self._check_loaded(module, path)
             for one in self._imports_of(module, path, package=bool(place.folders)):
                 self._import(one, path)
+            self.texts |= texts_at_import(self.files[path])
 
     def _take(self, module: str, file: Path, place: Place, reason: str) -> str:
         """Take a module's file, and if it is a package everything in it; give the file's path in the bundle."""

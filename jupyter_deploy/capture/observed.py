@@ -18,6 +18,9 @@ from jupyter_deploy.runtime.scalars import timezone
 
 ANY: TypeSpec = {"kind": "any"}
 
+TAKE_DATA = "take numbers, text, lists, dictionaries, dataclasses, NumPy arrays or pandas frames instead"
+"""The advice for what is no data at all."""
+
 _PLAIN: dict[type, str] = {
     bool: "bool",
     int: "int",
@@ -174,9 +177,9 @@ def _advise(value: Any) -> str:
     """Say what to take instead of a value that cannot travel."""
     if hasattr(value, "toarray"):
         return "take an array, and make the matrix of it in the function"
-    if hasattr(value, "save") or hasattr(value, "savefig"):
+    if any(hasattr(value, name) for name in ("save", "savefig", "__fspath__")):
         return "take the bytes of a file, and open io.BytesIO(them) in the function"
-    return "take numbers, text, lists, dictionaries, dataclasses, NumPy arrays or pandas frames instead"
+    return TAKE_DATA
 
 
 def _observe_floats(values: list[float]) -> TypeSpec:

@@ -78,7 +78,9 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         self.placements.append(find_placement(value))
-        if isinstance(value, (types.FunctionType, type)) or hasattr(value, "__wrapped__") or _is_type_variable(value):
+        # An object that answers for any attribute, such as a dictionary with dots, says nothing by having this one
+        wraps = callable(getattr(value, "__wrapped__", None))
+        if isinstance(value, (types.FunctionType, type)) or wraps or _is_type_variable(value):
             name = self._name_of(value)
             if name is not None:
                 self.names.add(name)

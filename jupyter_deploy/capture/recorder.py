@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import inspect
 import types
 from collections import deque
 from collections.abc import Callable
@@ -63,10 +64,12 @@ class Recorder(ast.NodeTransformer):
         return call
 
     def _keep(self, function: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if sum(map(_size, (*args, *kwargs.values()))) > LARGEST:
+        # What a function has as a default, such as its model, is not data: it need not be copied, and is known again
+        defaults = {id(value): value for value in _defaults_of(function)}
+        if sum(size_of(value) for value in (*args, *kwargs.values()) if id(value) not in defaults) > LARGEST:
             return
         try:
-            kept = RecordedCall(*copy.deepcopy((args, kwargs)), self.count())
+            kept = RecordedCall(*copy.deepcopy((args, kwargs), defaults), self.count())
         except Exception:  # noqa: BLE001 - what cannot be copied is simply not recorded
             return
         _, calls = self._calls.setdefault(id(function), (function, deque(maxlen=KEPT)))
@@ -83,7 +86,13 @@ class Recorder(ast.NodeTransformer):
         return node
 
 
-def _size(value: Any) -> int:
+def _defaults_of(function: Any) -> tuple[Any, ...]:
+    bare = inspect.unwrap(function)
+    named = getattr(bare, "__kwdefaults__", None) or {}
+    return (*(getattr(bare, "__defaults__", None) or ()), *named.values())
+
+
+def size_of(value: Any) -> int:
     """Estimate the bytes of an argument, cheaply."""
     usage = getattr(value, "memory_usage", None)
     if usage is not None and not isinstance(value, type):
@@ -92,4 +101,6 @@ def _size(value: Any) -> int:
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size
-    return len(value) * 50 if isinstance(value, (str, bytes, list, tuple, dict, set)) else 100
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    return len(value) * 50 if isinstance(value, (list, tuple, dict, set)) else 100

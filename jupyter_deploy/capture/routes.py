@@ -91,6 +91,11 @@ def _method_route(owner: str, method: str, kernel: Kernel) -> Route:
     for entry in model_entries(owner, kernel) if is_model(value) and not own else ():
         if entry.route == method:
             return Route(entry.route, entry.function, entry.call, entry.live, entry.text, entry.examples)
+    if callable(live) and not isinstance(live, types.MethodType):
+        raise CaptureError(
+            f"{owner}.{method} ({type(live).__name__}) is no method that can be served by itself",
+            advice="deploy a function that calls it",
+        )
     if not isinstance(live, types.MethodType):
         known = [key for key in dir(value) if not key.startswith("_") and callable(getattr(value, key, None))]
         near = difflib.get_close_matches(method, known, n=1)

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from jupyter_deploy.capture.annotations import default_values, function_hints, infer
-from jupyter_deploy.capture.observed import ANY, CannotTravel, observe, observe_argument
+from jupyter_deploy.capture.defaults import own_defaults, write_wrapper
+from jupyter_deploy.capture.observed import ANY, TAKE_DATA, CannotTravel, observe, observe_argument
 from jupyter_deploy.errors import CaptureError
 from jupyter_deploy.runtime import decode
 from jupyter_deploy.runtime.encode import CannotEncode, to_json
@@ -35,9 +36,13 @@ def infer_parameters(function: Callable[..., Any], calls: Sequence[Call]) -> tup
     _refuse_wrapper(function, signature)
     passed = [bind_call(function, args, kwargs) for args, kwargs in calls]
     hints = function_hints(function)
-    declared = list(signature.parameters.values())
+    own = own_defaults(function)
+    given = frozenset[str]().union(*passed)
+    declared = [one for one in signature.parameters.values() if one.name not in own.keys() - given]
     more = next((one for one in declared if one.kind is one.VAR_KEYWORD), None)
-    parameters = [_infer_parameter(function, one, passed, hints) for one in declared if one is not more]
+    parameters = [
+        _infer_parameter(function, one, passed, hints, own=one.name in own) for one in declared if one is not more
+    ]
     named = {parameter.name for parameter in parameters}
     extra = dict.fromkeys(name for arguments in passed for name in arguments if name not in named)
     if more is not None:
@@ -63,20 +68,21 @@ def _refuse_wrapper(function: Callable[..., Any], signature: inspect.Signature) 
 
 
 def _infer_parameter(
-    function: Callable[..., Any], parameter: inspect.Parameter, passed: Sequence[dict[str, Any]], hints: dict[str, Any]
-) -> Parameter:
+    function: Callable[..., Any], parameter: inspect.Parameter, passed: Sequence[dict[str, Any]], hints: dict[str, Any],
+    *, own: bool,
+) -> Parameter:  # fmt: skip
     several = parameter.kind is parameter.VAR_POSITIONAL
     name, default = parameter.name, [] if several else parameter.default
     required = default is parameter.empty
     values = [arguments[name] for arguments in passed if name in arguments]
     if several and name in hints:
         hints = {**hints, name: types.GenericAlias(list, (hints[name],))}
-    seen = values + ([] if required else default_values(default))
+    seen = values + ([] if required or own else default_values(default))
     try:
         spec = infer(hints[name], seen) if name in hints else observe_argument(seen)
     except (CannotTravel, CannotEncode) as error:
-        raise _refuse(function, name, error) from error
-    return Parameter(name, spec, required, _write_default(default) if not required else None)
+        raise _refuse(function, name, error, passed) from error
+    return Parameter(name, spec, required, None if required or own else _write_default(default))
 
 
 def _infer_extra(
@@ -91,15 +97,22 @@ def _infer_extra(
     try:
         spec = infer(hints[more.name], values) if more.name in hints else observe_argument(values)
     except (CannotTravel, CannotEncode) as error:
-        raise _refuse(function, name, error) from error
+        raise _refuse(function, name, error, passed) from error
     return Parameter(name, spec, required=alone and len(values) == len(passed))
 
 
-def _refuse(function: Callable[..., Any], name: str, error: CannotTravel | CannotEncode) -> CaptureError:
+def _refuse(
+    function: Callable[..., Any], name: str, error: CannotTravel | CannotEncode, passed: Sequence[dict[str, Any]]
+) -> CaptureError:
     found = f"{'something ' if error.found.startswith('of type') else ''}{error.found}"
+    wrapper = write_wrapper(function, passed) if error.advice == TAKE_DATA else None
+    advice = error.advice
+    if wrapper is not None:
+        lines = wrapper.replace("\n", "\n      ")
+        advice = f"let the service use the notebook's own: call and deploy a function such as\n\n      {lines}"
     return CaptureError(
         f"the argument {name!r} of {_name(function)} is, or holds, {found}, which a request cannot carry",
-        advice=error.advice,
+        advice=advice,
     )
 
 
@@ -147,7 +160,7 @@ def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Name the arguments of a call; defaults are left out.
+    """Name the arguments of a call; defaults are left out, also those that it passes though no request could.
 
     Raises
     ------
@@ -164,7 +177,10 @@ def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
             advice="run the cell with the call again, after the cell that defines the function",
         ) from error
     arguments: dict[str, Any] = {}
+    own = own_defaults(function)
     for name, value in bound.items():
+        if name in own and value is own[name]:
+            continue
         kind = signature.parameters[name].kind
         value = list(value) if kind is inspect.Parameter.VAR_POSITIONAL else value
         arguments |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
@@ -246,9 +262,11 @@ def modules_of_types(entries: Sequence[Entry]) -> dict[str, str]:
                 module = _MODULES_OF_KINDS.get(spec["kind"])
                 if module is not None:
                     modules.setdefault(module, reason)
-                owner = str(spec.get("class", "")).partition(":")[0]
-                if owner not in ("", "service", "__main__", "builtins"):
+                owner, _, of_module = str(spec.get("class", "")).partition(":")
+                if of_module and owner not in ("service", "__main__", "builtins"):
                     modules.setdefault(owner, reason)
+                elif owner and not of_module:  # pandas' own kind of moment or duration
+                    modules.setdefault("pandas", reason)
     return modules
 
 

@@ -7,7 +7,7 @@ import copy
 import inspect
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_deploy.capture.bindings import Definition
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
@@ -49,6 +49,16 @@ def without_decorators(node: Definition) -> Definition:
     bare = copy.copy(node)
     bare.decorator_list = []
     return bare
+
+
+def quote_annotations(source: Source) -> Source:
+    """Give the same function with its annotations as text, which names nothing while the function is made."""
+    node = copy.deepcopy(source.node)
+    for child in ast.walk(node):
+        if isinstance(child, ast.arg) and child.annotation is not None:
+            text = ast.Constant(ast.unparse(child.annotation))
+            child.annotation = ast.copy_location(text, child.annotation)
+    return replace(source, node=node, rewritten=True)
 
 
 def without_nonlocal(node: Definition | ast.Lambda) -> Definition | ast.Lambda:

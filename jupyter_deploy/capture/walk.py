@@ -10,7 +10,13 @@ from pathlib import Path
 from jupyter_deploy.capture.additions import Additions
 from jupyter_deploy.capture.bindings import Binding, Bindings
 from jupyter_deploy.capture.contents import Contents
-from jupyter_deploy.capture.definitions import Draft, draft_binding, draft_class, draft_function
+from jupyter_deploy.capture.definitions import (
+    Draft,
+    draft_binding,
+    draft_class,
+    draft_function,
+    names_its_class,
+)
 from jupyter_deploy.capture.importable import attribute_piece, find_import, module_piece, submodule_pieces
 from jupyter_deploy.capture.kernel import ExecutedCell, Kernel
 from jupyter_deploy.capture.literals import literal
@@ -157,7 +163,7 @@ class Walk:
                 "annotations", Piece("annotations", "future", "from __future__ import annotations", reason)
             )
         for hidden, held in draft.values.items():
-            self._add_held(name, hidden, held, reason, where)
+            self._add_held(wanted, hidden, held, where)
         piece = Piece(name, kind, draft.text, reason, cell.label if cell else None, draft.line,
                       now=frozenset(draft.values), count=cell.count if cell else 0)
         self._statements.add(piece, draft.references, draft.supplied, cell)
@@ -180,10 +186,13 @@ class Walk:
                 advice="keep it in an environment variable and read it with os.environ",
             )
 
-    def _add_held(self, name: str, hidden: str, value: object, reason: str, where: str) -> None:
-        """Take a value that a function holds, as its closure or a default, under the name `hidden`."""
+    def _add_held(self, owner: Wanted, hidden: str, value: object, where: str) -> None:
+        """Take a value that a function or a class holds, as a default, a base or a method, under the name `hidden`."""
+        name, held_by, reason, _ = owner
         known = self._worklist.global_of(value)
-        if known is None or known == name or literal(value) is not None:
+        if known is None and isinstance(value, type):
+            known = self._worklist.name_definition(value, f"{reason} → {hidden}", where)
+        if known is None or known == name or literal(value) is not None or names_its_class(value, held_by):
             self._worklist.want_value(hidden, value, f"{reason} → {hidden}", where)
             return
         self._worklist.want(known, f"{reason} → {known}", where)

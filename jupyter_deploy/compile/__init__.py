@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.compile.stage import Outcome, compile_models, list_models
+from jupyter_deploy.compile.stage import Outcome, brief_outcomes, compile_models, list_models
 
-__all__ = ["Outcome", "compile_models", "list_models"]
+__all__ = ["Outcome", "brief_outcomes", "compile_models", "list_models"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -56,6 +57,17 @@ class Outcome:
         """Give it as a JSON object."""
         return {"name": self.name, "type": self.type, "form": self.form, "reason": self.reason,
                 **({} if self.trial is None else asdict(self.trial))}
+
+
+def brief_outcomes(outcomes: Sequence[Outcome]) -> str:
+    """Say in one line what became of models; those that stay as they are for one reason are told together."""
+    names: dict[str, list[str]] = {}
+    for one in outcomes:
+        names.setdefault(one.reason if one.trial is None else one.name, []).append(one.name)
+    several = {reason: alike for reason, alike in names.items() if len(alike) > 1}
+    told = {reason: f"{', '.join(alike)} stay as they are: {reason}" for reason, alike in several.items()}
+    briefs = (told.get(one.reason, one.brief) if one.trial is None else one.brief for one in outcomes)
+    return "; ".join(dict.fromkeys(briefs))
 
 
 def list_models(captured: Capture) -> list[str]:

@@ -19,6 +19,7 @@ from jupyter_deploy.image.sbom import write_sbom
 from jupyter_deploy.image.wheels import Platform, Wheel
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.runtime.manifest import MANIFEST
+from jupyter_deploy.runtime.workplace import WORK
 
 _TEMPLATE = Path(__file__).parent / "template"
 
@@ -73,7 +74,7 @@ def export(bundle: Path, folder: Path, options: ExportOptions | None = None) -> 
 
 
 def _write_bundle(bundle: Bundle, folder: Path) -> None:
-    shutil.copytree(bundle.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(bundle.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", f"{WORK}*"))
     # The hashes that the image has: what is for people only may be edited freely.
     (folder / MANIFEST).write_bytes(leave_out(bundle.manifest, golden=True).dump())
     (folder / "tests").mkdir()

@@ -22,6 +22,8 @@ from jupyter_deploy.requirements.extras import find_extras
 
 RUNTIME = ("httptools", "orjson", "uvloop")
 """What `jupyter_deploy/runtime` imports beyond the standard library."""
+UNDECLARED = {"torch": "numpy"}
+"""What a distribution uses without requiring it: PyTorch makes arrays of tensors, and so JSON, with NumPy."""
 
 
 def resolve(modules: Mapping[str, str], *, runtime: bool = True, cache: Path | None = None) -> Requirements:
@@ -133,6 +135,8 @@ class _Closure:
             for text in metadata.requires:
                 if extras or not _only_for_extra(text):
                     self._require(text, extras, metadata.name, guessed=guessed)
+            if used := self.index.find(UNDECLARED.get(str(canonicalize_name(metadata.name)), "")):
+                self.add((used,), f"{metadata.name} makes arrays with it")
             if cuda := find_extras(metadata.name, metadata.requires, self.index):
                 self.add((one,), "", cuda, guessed=True)
 

@@ -7,7 +7,6 @@ if not __package__:
     sys.path[:] = [folder for folder in sys.path if folder != __file__.rpartition("/")[0]]
 
 import gc
-import os
 import time
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,5 @@ options = import_module("runtime.options").parse_options(bundle, sys.argv[1:])
 if options.command == "health":
     sys.exit(import_module("runtime.probe").probe(options.port))
 sys.path += options.paths
-if (bundle / "data").is_dir():
-    os.chdir(bundle / "data")
+import_module("runtime.workplace").enter(bundle)
 sys.exit(import_module("runtime.worker").main(options, begun))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .arrays import Compile
@@ -222,9 +222,20 @@ def _compile_pydantic(spec: TypeSpec, find_class: FindClass) -> Decoder:
         except pydantic.ValidationError as error:
             first = error.errors(include_url=False)[0]
             path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
-            raise InvalidInput(field + path, first["msg"], name_found(first.get("input"))) from error
+            missing = first["type"] == "missing"
+            found = "nothing" if missing else name_found(first.get("input"))
+            raise InvalidInput(field + path, _name_wanted(first), found) from error
         except Exception as error:
             # whatever the model's own validators raise
             raise InvalidInput(field, spec_name(spec), f"{name_found(value)}: {error}") from error
 
     return decode
+
+
+def _name_wanted(error: Mapping[str, Any]) -> str:
+    """Say what a model of pydantic wanted, so that it can follow the word "expected"."""
+    if error["type"] == "missing":
+        return "a value: the field is required"
+    text = str(error.get("ctx", {}).get("error", error["msg"]))
+    start = "Input should be "
+    return text.removeprefix(start) if text.startswith(start) else f"what passes its checks ({text})"

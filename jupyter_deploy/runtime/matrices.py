@@ -105,6 +105,9 @@ def plain_column(column: Any) -> list[Any]:
 
 
 def _plain_frame(frame: Any) -> list[dict[str, Any]]:
+    if frame.columns.nlevels > 1:
+        flat = 'frame.columns = ["_".join(map(str, name)) for name in frame.columns]'
+        raise CannotEncode("", "a frame whose columns have several levels", f"give each one name: {flat}")
     names = [plain_key(name) for name in frame.columns]
     columns = []
     if not is_default_index(frame.index):

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.endpoint import curl_line
+from jupyter_deploy.curl import curl_line
 from jupyter_deploy.metrics import Sample
 from jupyter_deploy.runtime.manifest import BundleDamaged, read_manifest
 from jupyter_deploy.targets.target import Status

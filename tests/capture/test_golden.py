@@ -32,3 +32,11 @@ def test_tables_are_shortened_and_rows_stay_whole(value: Any, kept: int) -> None
     site = shorten(CallSite((), {"rows": value}, "cell [1]"))
     assert len(site.kwargs["rows"]) == kept
     assert ("(first 20 rows)" in site.source) == (kept == 20)
+
+
+def test_the_call_is_kept_as_it_was_unless_it_is_huge() -> None:
+    rows = pd.DataFrame({"bill": range(100)})
+    assert shorten(CallSite((rows,), {}, "cell [1]")).whole == CallSite((rows,), {}, "cell [1]")
+    assert shorten(CallSite((np.zeros((1_000_000, 2)),), {}, "cell [1]")).whole is None
+    own = CallSite((), {"similar": np.zeros((100, 100))}, "cell [1]")
+    assert shorten(own, own.kwargs.values()) == own

@@ -83,6 +83,16 @@ def test_a_booster_keeps_its_own_format(
     assert (done["equal"], done["state"]) == (1, {"booster": format_})
 
 
+def test_a_gap_in_what_a_model_was_fitted_on_may_be_asked(notebook: LiveNotebook) -> None:
+    notebook.run(
+        DATA + "\nX.loc[50, 'a'] = np.nan",
+        "from sklearn.ensemble import HistGradientBoostingClassifier",
+        "model = HistGradientBoostingClassifier(max_iter=3).fit(X, y)",
+    )
+    notebook.deploy("model --exact")
+    assert notebook.value("_endpoint.call(X.loc[[50]])") == notebook.value("model.predict(X.loc[[50]]).tolist()")
+
+
 def test_a_notebook_with_a_function_called_predict_of_its_own(notebook: LiveNotebook) -> None:
     notebook.run(
         DATA,

@@ -856,6 +856,116 @@ CASES = [
         ),
     ),
     Case(
+        "a class that extends the one of its own name, and a base that was made again later",
+        (
+            "class Model:\n    rate = 2\n    def fit(self, x):\n        self.x = x\n        return self",
+            "class Model(Model):\n    def predict(self, x):\n        return self.x * self.rate + x",
+            "class Base:\n    size = 1\n    def grow(self):\n        return self.size",
+            "class Child(Base):\n    pass",
+            "class Base:\n    size = 100\n    def grow(self):\n        return -self.size",
+            "model, child = Model().fit(3), Child()",
+            "def predict(x):\n    return [model.predict(x), child.grow(), Base().grow()]",
+            "predict(1)",
+        ),
+        silent=True,
+    ),
+    Case(
+        "methods that an annotation of theirs puts on their class",
+        (
+            (
+                "def patch(function):\n    cls = function.__annotations__['self']\n"
+                "    setattr(cls, function.__name__, function)\n    return function"
+            ),
+            "class Scaler:\n    def __init__(self, by):\n        self.by = by",
+            "@patch\ndef apply(self: Scaler, x: float):\n    return x * self.by",
+            "def twice(self: Scaler, x):\n    return self.apply(self.apply(x))\nScaler.twice = twice",
+            "scaler = Scaler(3)",
+            "def predict(x):\n    return scaler.twice(x)",
+            "predict(2)",
+        ),
+        silent=True,
+    ),
+    Case(
+        "defaults that are the notebook's own, some of them passed all the same",
+        (
+            (
+                "import numpy as np, scipy.sparse as sp\nfrom sklearn.linear_model import LinearRegression\n"
+                "model = LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0])\nratings = sp.eye(3, format='csr') * 5\n"
+                "similar = np.add.outer(np.arange(60.0), np.arange(60.0))"
+            ),
+            (
+                "def predict(n: int, model=model, ratings=ratings, similar=similar, k=2):\n"
+                "    return [model.predict([[n]])[0], ratings[n].sum(), similar[n][:k].tolist()]"
+            ),
+            "predict(1)",
+            "predict(2, model, ratings, k=1)",
+            "predict(1, ratings=ratings * 2)",
+        ),
+        warns=("gives ratings something else than its default, and no request can carry that",),
+    ),
+    Case(
+        "a table of which the first rows are too few",
+        (
+            "import numpy as np, pandas as pd\nhistory = pd.DataFrame({'sales': [*np.arange(59.0), None]})",
+            "def predict(history: pd.DataFrame):\n    return history['sales'].rolling(28).mean().iloc[40:].dropna().iloc[0]",
+            "predict(history)",
+        ),
+        silent=True,
+    ),
+    Case(
+        "local modules that read files while they are imported",
+        (
+            "import labels, settings",
+            "def predict(x):\n    return [labels.NAMES[x], settings.RATE, settings.later()]",
+            "predict('0')",
+        ),
+        files={
+            "labels.py": "import json\nfrom pathlib import Path\nROOT = Path(__file__).resolve().parent\n"
+            "with open(ROOT / 'data' / 'names.json') as file:\n    NAMES = json.load(file)\n",
+            "settings.py": "import json\ndef load():\n    return json.load(open('settings.json'))\nRATE = load()['rate']\n"
+            "def later():\n    from pathlib import Path\n    return (Path(__file__).parent / 'later.txt').read_text()\n"
+            "def train():\n    return open('train.csv').read()\n",
+            "data/names.json": '{"0": "low"}',
+            "settings.json": '{"rate": 3}',
+            "later.txt": "later",
+            "train.csv": "a,b",
+        },
+    ),
+    Case(
+        "moments of pandas, and progress that is drawn in the notebook",
+        (
+            "import pandas as pd\nfrom tqdm.notebook import tqdm, trange",
+            "def predict(when: pd.Timestamp, wait=None):\n    return [when + wait * n for n in tqdm(trange(2), desc='days')]",
+            "predict(pd.Timestamp('2024-01-01'), pd.Timedelta('1D'))",
+        ),
+        packages=("pandas", "tqdm"),
+        without=("ipywidgets",),
+        silent=True,
+    ),
+    Case(
+        "dictionaries with dots, and such with an answer for all",
+        (
+            (
+                "class Dots(dict):\n    __getattr__ = dict.get\n    __setattr__ = dict.__setitem__\n"
+                "class Always(dict):\n    def __missing__(self, key):\n        return 'none'\n"
+                "    def __getattr__(self, key):\n        return self[key]"
+            ),
+            "dots, always = Dots(rate=2), Always(a=1)\ndots.depth = 3",
+            "def predict(x):\n    return [dots.rate, dots.depth, dots.other, always.a, always['b'], always.c, x]",
+            "predict(1)",
+        ),
+        silent=True,
+    ),
+    Case(
+        "an answer that is only printed, and a file that is named by the caller",
+        (
+            "def predict(path):\n    with open(path) as file:\n        print(file.read())",
+            "predict('words.txt')",
+        ),
+        warns=("predict returned None in every golden call", "predict opens the file that path names (words.txt)"),
+        files={"words.txt": "alpha"},
+    ),
+    Case(
         "a function inside if and try",
         (
             "try:\n    import nosuchpackage\nexcept ImportError:\n    def helper(x):\n        # kept\n        return x + 1",
@@ -900,3 +1010,35 @@ def test_what_cannot_be_proven_is_told_once_with_a_next_step(notebook: LiveNoteb
     assert str(refused.value).count("predict failed (cell") == 1
     with pytest.raises(CellFailed, match="the clock and changing globals cannot be proven"):
         notebook.deploy("now")
+
+
+def test_what_is_no_data_is_refused_with_what_to_write(notebook: LiveNotebook) -> None:
+    notebook.run(
+        "from sklearn.preprocessing import StandardScaler\nscaler = StandardScaler().fit([[0.0], [2.0]])\nnames = ['a']",
+        "def predict(model, rows, k=2):\n    return model.transform(rows)[:k].ravel()",
+        "predict(scaler, [[1.0]])",
+        "def ask(x):\n    return input('Age? ') + x",
+    )
+    with pytest.raises(CellFailed, match="which a request cannot carry") as refused:
+        notebook.deploy("predict")
+    wrapper = "def serve_predict(rows, k=2):\n          return predict(scaler, rows, k)"
+    assert wrapper in str(refused.value)
+    with pytest.raises(CellFailed, match=r"ask calls input\('Age\? '\), and a service has nobody to ask"):
+        notebook.deploy("ask --example \"ask('1')\"")
+
+
+def test_a_service_that_writes_to_its_files_starts_again_with_what_it_wrote(notebook: LiveNotebook) -> None:
+    notebook.run(
+        "import csv\nlog = open('calls.csv', 'a+')\nwriter = csv.writer(log)",
+        "def predict(x):\n    writer.writerow([x])\n    log.flush()\n    open('last.txt', 'w').write(str(x))\n"
+        "    return [int(line) for line in open('calls.csv') if int(line) > 100]",
+        "predict(1)",
+    )
+    done = notebook.deploy("predict --name writer")
+    assert any("predict writes last.txt" in warning for warning in done["warnings"])
+    assert notebook.value("_endpoint.call(101)") == [101]
+    notebook.execute("%deploy --stop writer")
+    notebook.execute("%deploy --start writer")
+    assert notebook.value("_endpoint.call(102)") == [101, 102]
+    assert notebook.deploy("predict --name writer")["equal"] == 1
+    assert notebook.value("_endpoint.call(103)") == [103]

@@ -23,6 +23,11 @@ def test_modules_become_the_distributions_that_hold_them() -> None:
     assert not {"pandas", "matplotlib", "pip"} & set(found)
 
 
+def test_what_a_distribution_uses_without_requiring_it_is_in(site_folder: Any) -> None:
+    site_folder.add("torch", {"torch/__init__.py": ""}, requires=[])
+    assert pinned(resolve({"torch": "model is a Net"}, runtime=False))["numpy"] == "torch makes arrays with it"
+
+
 def test_the_runtime_is_in_with_what_it_requires() -> None:
     found = resolve({})
     reasons = pinned(found)

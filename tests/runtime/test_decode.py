@@ -34,6 +34,13 @@ class Colour(enum.Enum):
 class Model(pydantic.BaseModel):
     ages: list[int]
 
+    @pydantic.field_validator("ages")
+    @classmethod
+    def check(cls, ages: list[int]) -> list[int]:
+        if 13 in ages:
+            raise ValueError("13 is no age")
+        return ages
+
 
 INT, FLOAT, STR = {"kind": "int"}, {"kind": "float"}, {"kind": "str"}
 TEXT = {"name": None, "dtype": "object", "of": STR}
@@ -88,7 +95,9 @@ REFUSED = [
     (RATIO, {"part": 1, "hole": 2}, "x.hole", "the fields part, whole", 'the unknown "hole" (did you mean "whole"?)'),
     (RATIO, {"part": 1}, "x.whole", "a value: the field is required", "nothing"),
     (RATIO, {"part": 1, "whole": 0}, "x", "an object with part, whole", "an object with part, whole: the whole is zero"),
-    (MODEL, {"ages": [1, "a"]}, "x.ages[1]", "Input should be a valid integer, unable to parse string as an integer", None),
+    (MODEL, {"ages": [13]}, "x.ages", "what passes its checks (13 is no age)", "a list of 1"),
+    (MODEL, {}, "x.ages", "a value: the field is required", "nothing"),
+    (MODEL, {"ages": [1, "a"]}, "x.ages[1]", "a valid integer, unable to parse string as an integer", None),
     ({"kind": "scalar", "dtype": "int8"}, 128, "x", "an integer (int8)", "the integer 128"),
     ({"kind": "array", "dtype": "float64", "shape": [3]}, [1, 2], "x", "a list of float64 (3)", "a list of 2"),
     ({"kind": "array", "dtype": "float64", "shape": [-1]}, [1, True], "x[1]", "a number (float64)", "true"),

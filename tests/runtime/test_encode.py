@@ -135,6 +135,8 @@ REFUSED = [
     ({"z": np.array([1j])}, "z", "an array of complex128", "two arrays"),
     (np.array([b"ab"], "V2"), "", "an array of |V2", "dictionary of arrays"),
     (np.array([(1, 2.0)], dtype=[("a", int), ("b", float)]), "", "an array of [('a'", "dictionary of arrays"),
+    (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_product([["a"], ["b", "c"]])), "",
+     "a frame whose columns have several levels", "give each one name"),
     (pd.DataFrame([[1, 2]], columns=["a", "a"]), "", "a frame with two columns (or an index) called 'a'", "rename"),
     (pd.DataFrame({"index": [1]}, index=[4]), "", "a frame with two columns (or an index) called 'index'", "rename"),
     (pd.DataFrame({"a": [1], "b": [object()]}), "b[0]", "of type object", "return numbers"),
