@@ -14,7 +14,7 @@ from jupyter_deploy.errors import ImageError
 from jupyter_deploy.image.addresses import Address, knock, list_addresses
 from jupyter_deploy.image.building import BuildLog
 from jupyter_deploy.image.connection import ContainerConnection
-from jupyter_deploy.image.refusals import explained, name_reason
+from jupyter_deploy.image.refusals import explain_push, explained, name_reason
 from jupyter_deploy.image.tunnel import tunnel
 from jupyter_deploy.runtime.manifest import Manifest
 
@@ -199,9 +199,7 @@ class Engine:
                        advice="docker login REGISTRY, or another name with --tag"):
             for event in self._client.api.push(name, tag=tag, stream=True, decode=True):
                 if "error" in event:
-                    raise ImageError(f"the registry refused {reference}: {event['error']}", advice=(
-                        "docker login REGISTRY, or name another place with --tag REGISTRY/NAME:TAG; the image stays "
-                        f"here under its name, proven: docker push {reference} tries again"))
+                    raise explain_push(reference, str(event["error"]))
                 if event.get("status") == "Pushed":
                     say(f"pushed layer {event.get('id', '')}")
 

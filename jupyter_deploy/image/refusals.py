@@ -17,6 +17,7 @@ _UNREACHED = re.compile(r"(?:invalid from flag value |pull access denied for )(\
 """What an engine says of an image that a step copies from."""
 _FULL = "its disk is full: docker system df shows what takes the space, docker system prune frees it"
 _CERTIFICATE = re.compile(r"certificate verify failed: (.+?) \(_ssl")
+_NO_REGISTRY = re.compile(r"dial tcp|no such host|connection refused|i/o timeout|TLS handshake", re.IGNORECASE)
 _GPU = re.compile(r"device driver|nvidia|\bCDI\b", re.IGNORECASE)
 _TOOLKIT = ("install the NVIDIA container toolkit (nvidia-ctk runtime configure --runtime=docker, then restart the "
             "engine), or deploy with --no-gpu")
@@ -92,3 +93,13 @@ def explain_build(message: str, log: Sequence[str]) -> ImageError:
     if _NO_SPACE.search(text):
         return ImageError("the image cannot be built: the container engine has no space left", advice=_FULL)
     return ImageError(text)
+
+
+def explain_push(reference: str, message: str) -> ImageError:
+    """Say why a proven image did not get into its registry, and that it is not lost."""
+    stays = f"the image stays here under its name, proven: docker push {reference} tries again"
+    if _NO_REGISTRY.search(message):
+        return ImageError(f"the registry of {reference} cannot be reached from the container engine: {message}",
+                          advice=f"see that it runs and that the name is right; {stays}")
+    return ImageError(f"the registry refused {reference}: {message}",
+                      advice=f"docker login REGISTRY, or name another place with --tag REGISTRY/NAME:TAG; {stays}")

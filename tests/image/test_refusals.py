@@ -7,6 +7,7 @@ import pytest
 from jupyter_deploy.errors import DiskFull, ImageError, telling_when_full
 from jupyter_deploy.image.building import BuildLog
 from jupyter_deploy.image.engine import split_reference
+from jupyter_deploy.image.refusals import explain_push
 
 
 @pytest.mark.parametrize(("reference", "parts"), [
@@ -74,3 +75,15 @@ def test_what_a_build_made_is_told_apart_from_its_bases() -> None:
         "Step 3/4 : FROM other\n", " ---> 0123456789ad\n", "Step 4/4 : COPY --from=files /a /\n", " ---> 0123456789ae\n",
         "Successfully built 0123456789ae\n"])
     assert (log.image, log.stages, log.made) == ("0123456789ae", ["0123456789ac"], ["0123456789ac", "0123456789ae"])
+
+
+@pytest.mark.parametrize(("said", "told"), [
+    ("Get \"http://127.0.0.1:9/v2/\": dial tcp 127.0.0.1:9: connect: connection refused", "cannot be reached"),
+    ("Get \"https://registry.invalid/v2/\": dial tcp: lookup registry.invalid: no such host", "cannot be reached"),
+    ("no basic auth credentials", "refused"),
+    ("denied: requested access to the resource is denied", "refused"),
+])
+def test_a_registry_that_is_away_asks_for_no_login(said: str, told: str) -> None:
+    error = explain_push("registry.invalid/churn:1", said)
+    assert (told in error.message, "docker login" in str(error.advice)) == (True, told == "refused")
+    assert "the image stays here under its name, proven" in str(error.advice)
