@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ def inspect(name: str, template: str) -> Any:
 
 def list_containers(bundle: Path) -> list[str]:
     """List the containers of a bundle's images, by the label that they have from it."""
-    name = read_manifest(bundle).name
-    return docker("ps", "--all", "--quiet", "--filter", f"label=org.opencontainers.image.title={name}").split()
+    digest = sha256(read_manifest(bundle).dump()).hexdigest()
+    return docker("ps", "--all", "--quiet", "--filter", f"label=nbdeploy.version={digest}").split()
 
 
 @contextmanager
