@@ -14,15 +14,21 @@ from jupyter_deploy.targets.target import Status, Version
 
 
 def format_statuses(statuses: Iterable[Status]) -> str:
-    """Lay out deployments, one a line."""
+    """Lay out deployments, one a line, and say below why any of them does not answer."""
+    found = sorted(statuses, key=lambda status: status.name)
     rows = [("NAME", "STATE", "VERSION", "WORKERS", "URL", "TARGET"),
             *((one.name, _describe_state(one), one.version, f"{one.workers}/{one.wanted_workers}", one.url, one.target)
-              for one in sorted(statuses, key=lambda status: status.name))]
+              for one in found)]
     if len(rows) == 1:
         return "no endpoints yet; deploy one with %deploy in a notebook or with nbdeploy up"
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    names: dict[str, list[str]] = {}  # by the reason: where an engine is away, all of its endpoints have the same
+    for one in found:
+        if one.reason:
+            names.setdefault(one.reason, []).append(one.name)
+    return "\n".join([*(line.rstrip() for line in lines),
+                      *(f"{', '.join(those)}: {reason}" for reason, those in names.items())])
 
 
 def _describe_state(status: Status) -> str:
@@ -35,7 +41,7 @@ def _describe_state(status: Status) -> str:
 
 def format_status(status: Status) -> str:
     """Lay out one deployment with its versions and its last events."""
-    lines = [format_statuses([status]), *([f"reason: {status.reason}"] if status.reason else []),
+    lines = [format_statuses([status]),
              *(f"warning: {warning}" for warning in status.warnings), "", "versions:"]
     for version in status.versions:
         mark = "*" if version.version == status.version else " "

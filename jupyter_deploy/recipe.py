@@ -196,9 +196,15 @@ def _stage(target: Target, packaged: Packaged, options: DeployOptions, report: R
 
 
 def _start(target: Target, plan: Plan, report: Report) -> Candidate:
-    with stage(report, "start") as said:
+    told: list[float] = []  # by the target, of what it did first, such as an image: the start does not count it again
+
+    def pass_on(name: str, text: str, seconds: float) -> None:
+        told.append(seconds)
+        report(name, text, seconds)
+
+    with stage(lambda name, text, seconds: report(name, text, seconds - sum(told)), "start") as said:
         try:
-            candidate = target.stage(plan, report)
+            candidate = target.stage(plan, pass_on)
         except (ServiceError, ProofError) as error:
             error.stage = "start"
             if missing := MISSING.search(error.message):

@@ -17,14 +17,16 @@ from jupyter_deploy.targets.target import Plan
 
 @dataclass(frozen=True)
 class Stage:
-    """A finished stage of the recipe."""
+    """A stage of the recipe that is done, or one that begins and may take long."""
 
     name: str
     text: str
-    """What came of it."""
+    """What came of it; it ends with `…` if that is still to come."""
     seconds: float
 
     def __str__(self) -> str:
+        if self.text.endswith("…"):
+            return f"{self.name:<13}{self.text}"
         return f"{self.name:<13}{self.text:<38} {self.seconds:5.2f} s"
 
 

@@ -162,7 +162,7 @@ def _describe_failure(error: Any, run: Run, output: Path) -> DeployError | None:
         return ExecutionFailed("the notebook's kernel does not have nbdeploy", where=str(run.notebook),
                                advice="install it in the kernel's environment: python -m pip install nbdeploy")
     if any(what.ename == kind.__name__ for kind in DeployError.__subclasses__()):
-        return ExecutionFailed(f"{what.ename}: {what.evalue}")
+        return ExecutionFailed(what.evalue)
     trace = "\n".join(what.traceback)
     if not sys.stderr.isatty():
         trace = _COLOURS.sub("", trace)

@@ -38,9 +38,12 @@ def add_build(verbs: Any) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    from jupyter_deploy.image.build import check_reference
     from jupyter_deploy.image.listing import format_image
 
     options = {name: getattr(arguments, name) for name in _OPTIONS}
+    if arguments.tag:
+        check_reference(arguments.tag)  # before a notebook runs for it
     is_notebook = Path(arguments.what).suffix == ".ipynb"
     image = _build_notebook(arguments, options) if is_notebook else _build_bundle(arguments, options)
     if arguments.json:
@@ -51,11 +54,12 @@ def _build(arguments: argparse.Namespace) -> None:
 
 def _build_bundle(arguments: argparse.Namespace, options: dict[str, Any]) -> dict[str, Any]:
     from jupyter_deploy.image import BuildOptions, build_image
-    from jupyter_deploy.image.listing import dump_image, format_stage, format_step
+    from jupyter_deploy.image.listing import dump_image, format_step
+    from jupyter_deploy.report import Stage
 
     return dump_image(build_image(
         _find_bundle(arguments), options=BuildOptions(**options),
-        report=lambda *stage: _tell(format_stage(*stage)), say=lambda step: _tell(format_step(step))))
+        report=lambda *stage: _tell(str(Stage(*stage))), say=lambda step: _tell(format_step(step))))
 
 
 def _build_notebook(arguments: argparse.Namespace, options: dict[str, Any]) -> dict[str, Any]:

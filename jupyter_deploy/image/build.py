@@ -97,7 +97,7 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
     started = time.perf_counter()
     options = options or BuildOptions()
     bundle = open_bundle(folder)
-    reference = _check_reference(options.tag or f"{bundle.manifest.name}:{bundle.version}")
+    reference = check_reference(options.tag or f"{bundle.manifest.name}:{bundle.version}")
     engine = connect()
     parts = _prepare(bundle, options, engine, report, say)
     image = _build(parts, report)
@@ -120,7 +120,8 @@ def build_image(folder: Path, *, options: BuildOptions | None = None, report: Re
                  time.perf_counter() - started)
 
 
-def _check_reference(reference: str) -> str:
+def check_reference(reference: str) -> str:
+    """Give the name of an image back (`UsageError` for what cannot be one)."""
     if not _REFERENCE.fullmatch(reference):
         raise UsageError(f"{reference!r} cannot name an image",
                          advice="for instance --tag registry.example.com/churn:1")

@@ -72,7 +72,8 @@ class Engine:
     def pull(self, reference: str, platform: str | None) -> dict[str, Any]:
         """Fetch an image from its registry."""
         with explained(f"pull the base image {reference}", where=self.where,
-                       advice=f"docker pull {reference} says more; --base names another image"):
+                       advice=f"docker pull {reference} says more; without a network, take an image with Python that "
+                              "docker images lists: --base IMAGE"):
             name, tag = split_reference(reference)
             self._client.api.pull(name, tag=tag, platform=platform)
             found: dict[str, Any] = self._client.api.inspect_image(reference)

@@ -12,11 +12,6 @@ _WIDTH = 110
 _SHORT = 60
 
 
-def format_stage(name: str, text: str, seconds: float) -> str:
-    """Lay out a finished stage as one line."""
-    return f"{name:<13}{text:<38} {seconds:5.2f} s"
-
-
 def describe_step(step: str) -> str | None:
     """Say in a few words what a step of the engine does that may take long; None for all others."""
     if not step.startswith("RUN "):

@@ -132,7 +132,8 @@ class Containers:
         return str(made["Id"])
 
     def _taken(self) -> set[int]:
-        return {one.port for one in self.find_all() if one.port is not None}
+        # Also of those that are down, whoever's: they want their port again, and until then callers are sent there.
+        return {one.port for one in self.find_all(anybodys=True) if one.port is not None}
 
     def _wait(self, identity: str, spec: Spec) -> Container:
         until = time.monotonic() + READY_SECONDS
@@ -170,9 +171,9 @@ class Containers:
             return None
         return _read(raw)
 
-    def find_all(self, name: str | None = None) -> tuple[Container, ...]:
-        """Find the containers of a deployment, or of all."""
-        labels = [f"{_OWNER}={self._owner}", *([f"{_DEPLOYMENT}={name}"] if name is not None else [])]
+    def find_all(self, name: str | None = None, *, anybodys: bool = False) -> tuple[Container, ...]:
+        """Find the containers of a deployment, or of all: this user's, or those of everybody at this engine."""
+        labels = [f"{_DEPLOYMENT}={name}" if name else _DEPLOYMENT, *([] if anybodys else [f"{_OWNER}={self._owner}"])]
         with _explained("list the containers"):
             found = self._api.containers(all=True, filters={"label": labels})
         seen = (self.find(one["Id"]) for one in found)

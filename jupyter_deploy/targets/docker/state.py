@@ -45,7 +45,7 @@ def _look(record: Record) -> tuple[tuple[Container, ...], str | None]:
     if not found:
         return (), f"its containers are gone; nbdeploy start {record.name} makes new ones"
     ended = [one for one in found if one.state in ("exited", "dead")]
-    return found, _say_why(ended[0]) if len(ended) == len(found) else None
+    return found, _say_why(ended[0], record.name) if len(ended) == len(found) else None
 
 
 def _warn_of_memory(containers: Sequence[Container]) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def _warn_of_memory(containers: Sequence[Container]) -> tuple[str, ...]:
     return (told,) if count else ()
 
 
-def _say_why(container: Container) -> str:
+def _say_why(container: Container, name: str) -> str:
     if container.out_of_memory:
         return "its container used more memory than its limit; --memory gives it more"
-    return f"its container ended with status {container.exit_code}"
+    return f"its container ended with status {container.exit_code}; nbdeploy start {name} starts a new one"

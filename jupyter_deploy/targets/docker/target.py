@@ -184,12 +184,12 @@ class DockerTarget:
     def stop(self, name: str) -> Status:
         """Take a deployment off the air; what it accepted is answered."""
         (record,) = find_records(self.name, name)
+        containers = Containers(connect(), data_dir())  # without an engine nothing is begun
         with open_supervisor() as client:
             client.request("unforward", name=name, seconds=call_seconds(record))
         with closing(open_registry(registry_path())) as registry:
             save_deployment(registry, dataclasses.replace(record, wanted="stopped"))
             add_event(registry, Event(name, time.time(), "stopped", f"version {record.version} is off the air"))
-        containers = Containers(connect(), data_dir())
         retire(containers, name, [one.id for one in containers.find_all(name)], GRACE_SECONDS)
         return self.status(name)[0]
 
@@ -219,9 +219,9 @@ class DockerTarget:
         (record,) = find_records(self.name, name)
         with closing(open_registry(registry_path())) as registry:
             images = [str(one.environment["image"]) for one in list_versions(registry, name) if one.environment]
+        engine = connect()
         with open_supervisor() as client:
             client.request("unforward", name=name, seconds=call_seconds(record))
-        engine = connect()
         containers = Containers(engine, data_dir())
         containers.remove_all([one.id for one in containers.find_all(name)])
         with closing(open_registry(registry_path())) as registry:

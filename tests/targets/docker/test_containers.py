@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from tiny_docker import Docker, inspect
 
 from jupyter_deploy.errors import DeployError, ImageError, ServiceError, TargetError, UsageError
 from jupyter_deploy.image.engine import connect
+from jupyter_deploy.listing import format_statuses
 from jupyter_deploy.registry import data_dir, list_samples, open_registry, registry_path
 from jupyter_deploy.runtime.manifest import Hardware
 from jupyter_deploy.targets.deployments import find_targets
@@ -155,6 +157,30 @@ def test_without_an_engine_nothing_is_begun(docker: Docker, monkeypatch: pytest.
         docker.stage("one")
     assert time.monotonic() - began < 60
     monkeypatch.delenv("DOCKER_HOST")
+
+
+def test_what_wants_an_engine_that_is_away_changes_nothing(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker.deploy("one")
+    with monkeypatch.context() as away:
+        away.setenv("DOCKER_HOST", f"unix://{docker.folder}/none.sock")
+        for change in (docker.target.stop, docker.target.delete):
+            with pytest.raises(DeployError, match="no container engine answers"):
+                change("tiny")
+        lines = format_statuses(docker.target.status()).splitlines()
+    assert lines[-1].startswith("tiny: no container engine answers")
+    (status,) = docker.target.status("tiny")
+    assert (status.state, status.reason) == ("live", None)
+
+
+def test_a_port_stays_with_a_container_that_is_down_whoever_has_it(docker: Docker, tmp_path: Path) -> None:
+    docker.deploy("one")
+    ours = containers.Containers(connect(), data_dir())
+    (down,) = ours.find_all("tiny")
+    connect().api.kill(down.id)
+    ours.wait(down.id, 30)
+    assert down.port in containers.Containers(connect(), tmp_path)._taken()
+    (status,) = docker.target.status("tiny")
+    assert status.reason == "its container ended with status 137; nbdeploy start tiny starts a new one"
 
 
 def test_a_port_that_another_program_takes_meanwhile_is_left_to_it(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
