@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Collection, Sequence
+from typing import cast
 
 from jupyter_deploy.runtime.room import BACKLOG, Full, raise_limit
 from jupyter_deploy.targets.local.listeners import LOOPBACK, Listener
@@ -31,6 +31,7 @@ class Forward:
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.ports: tuple[int, ...] = ()
+        self._shunned: frozenset[int] = frozenset()
         self._open: set[_Caller] = set()
         self._most = raise_limit() // 2  # a connection that is passed on takes two open files
         self._server: asyncio.Server | None = None
@@ -61,9 +62,15 @@ class Forward:
         """How many connections go to a port now."""
         return sum(one.port == port for one in self._open)
 
-    def choose(self) -> int:
-        """Choose where the next connection goes: where the fewest are."""
-        return min(self.ports, key=self.count)
+    def choose(self) -> int | None:
+        """Choose where the next connection goes: where the fewest are; None when it must wait."""
+        return min((port for port in self.ports if port not in self._shunned), key=self.count, default=None)
+
+    def shun(self, ports: Collection[int]) -> None:
+        """Send nobody to these ports until told otherwise, and end what goes there."""
+        self._shunned = frozenset(ports)
+        for one in [one for one in self._open if one.port in self._shunned]:
+            one.end()
 
     def add(self, caller: _Caller) -> None:
         """Know of a connection."""
@@ -139,9 +146,12 @@ class _Caller(_Side):
         loop = asyncio.get_running_loop()
         until = loop.time() + CONNECT_SECONDS
         while self.transport is not None and not self.transport.is_closing():
-            self.port = self._forward.choose()
+            port = self._forward.choose()
             try:
-                _, side = await loop.create_connection(lambda: _Service(self), LOOPBACK, self.port)
+                if port is None:
+                    raise ConnectionRefusedError
+                self.port = port
+                _, side = await loop.create_connection(lambda: _Service(self), LOOPBACK, port)
             except OSError:
                 if loop.time() > until:
                     self.end()
@@ -183,9 +193,9 @@ class _Service(_Side):
         super().data_received(data)
 
 
-async def fetch(port: int, path: str, headers: dict[str, str], seconds: float) -> bytes:
-    """Get a page of the service on a private port (raises `OSError`, `asyncio.TimeoutError` or `ValueError`)."""
-    async def ask() -> bytes:
+async def fetch(port: int, path: str, headers: dict[str, str], seconds: float) -> tuple[bytes, bytes]:
+    """Get the status and the body of a page on a private port (raises `OSError`, `asyncio.TimeoutError`)."""
+    async def ask() -> tuple[bytes, bytes]:
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         try:
             lines = [f"GET {path} HTTP/1.1", "host: localhost", "connection: close",
@@ -195,9 +205,6 @@ async def fetch(port: int, path: str, headers: dict[str, str], seconds: float) -
         finally:
             writer.close()
         head, _, body = answer.partition(b"\r\n\r\n")
-        if head.split(b" ", 2)[1:2] != [b"200"]:
-            raise ValueError(f"{path} answered {head[:40]!r}")
-        return body
+        return b"".join(head.split(b" ", 2)[1:2]), body
 
-    result: Any = await asyncio.wait_for(ask(), seconds)
-    return cast("bytes", result)
+    return await asyncio.wait_for(ask(), seconds)

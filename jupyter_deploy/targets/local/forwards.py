@@ -35,6 +35,7 @@ class Forwarded:
             self.forward = Forward(bind_listener(host, port, avoid, self._keeping))
         assert self.forward is not None
         await self._follow(ports, digest)
+        self._shun()
         await self.forward.switch(ports)
         if before is not None and before is not self.forward:
             await before.close(0.0)
@@ -45,7 +46,8 @@ class Forwarded:
         for old in self._scrapers:
             await old.scrape()
             fold_metrics(old.file)
-        self._scrapers = [Scraper(port, self.ledger.metrics / f"container-{port}.metrics", digest) for port in ports]
+        self._scrapers = [Scraper(port, self.ledger.metrics / f"container-{port}.metrics", self.ledger.name, digest)
+                          for port in ports]
         for new in self._scrapers:
             await new.scrape()
         self.ledger.skip([new.file for new in self._scrapers])
@@ -60,8 +62,14 @@ class Forwarded:
         scrapers = self._scrapers
         answers = [await scraper.scrape() for scraper in scrapers]
         if scrapers is self._scrapers:
+            self._shun()
             self._note(sum(answers), len(answers))
             self.ledger.take_sample([scraper.file for scraper in scrapers], self.answering)
+
+    def _shun(self) -> None:
+        """Send nobody where somebody else answers."""
+        if self.forward is not None:
+            self.forward.shun({one.port for one in self._scrapers if one.foreign})
 
     def _note(self, answering: int, wanted: int) -> None:
         if answering < self.answering:

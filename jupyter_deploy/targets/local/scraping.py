@@ -13,6 +13,8 @@ from jupyter_deploy.targets.local.forwarding import fetch
 OWNER = "x-nbdeploy-owner"
 """A header that admits to `/metrics` without the callers' key: the key's digest, which only this user's files hold."""
 _SECONDS = 3.0
+_INFO = "nbdeploy_model_info"
+"""The series that says which service it is, and in which version."""
 _LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -22,9 +24,13 @@ Labels = tuple[tuple[str, str], ...]
 class Scraper:
     """Keeps the metrics file of one container up to date."""
 
-    def __init__(self, port: int, file: Path, digest: str | None) -> None:
+    def __init__(self, port: int, file: Path, name: str, digest: str | None) -> None:
         self.port = port
         self.file = file
+        self.foreign = False
+        """Whether somebody else answered on the port: a container that is gone leaves its port to whoever comes."""
+        self._name = name
+        self._version: str | None = None
         self._headers = {} if digest is None else {OWNER: digest}
         self._metrics: Metrics | None = None
         self._series: tuple[Series, ...] = ()
@@ -32,12 +38,28 @@ class Scraper:
     async def scrape(self) -> bool:
         """Read the counters once; tells whether the service answered."""
         try:
-            text = (await fetch(self.port, "/metrics", self._headers, _SECONDS)).decode()
-            samples = parse_samples(text)
-        except (OSError, asyncio.TimeoutError, ValueError):
+            status, body = await fetch(self.port, "/metrics", self._headers, _SECONDS)
+        except asyncio.TimeoutError:
             return False
-        self._write(samples)
-        return True
+        except OSError:
+            self.foreign = False  # nobody is there
+            return False
+        if status == b"503":  # which a service of ours says that has no room
+            return False
+        try:
+            samples = parse_samples(body.decode())
+        except ValueError:
+            samples = []
+        self.foreign = status != b"200" or not self._is_ours(samples)
+        if not self.foreign:
+            self._write(samples)
+        return not self.foreign
+
+    def _is_ours(self, samples: list[Sample]) -> bool:
+        """Whether the service says that it is the deployment, in the version that it had the first time."""
+        told = next((dict(one.series.labels) for one in samples if one.series.name == _INFO), {})
+        self._version = self._version or told.get("version")
+        return told == {"name": self._name, "version": self._version}
 
     def _write(self, samples: list[Sample]) -> None:
         series = tuple(one.series for one in samples)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -181,6 +183,36 @@ def test_a_port_stays_with_a_container_that_is_down_whoever_has_it(docker: Docke
     assert down.port in containers.Containers(connect(), tmp_path)._taken()
     (status,) = docker.target.status("tiny")
     assert status.reason == "its container ended with status 137; nbdeploy start tiny starts a new one"
+
+
+def test_images_of_versions_that_never_went_live_go_with_the_deployment(docker: Docker) -> None:
+    docker.deploy("one")
+    candidate = docker.stage("two", source="def answer(x: int) -> int:\n    return -x\n")
+    docker.target.discard(candidate)
+    assert connect().find(f"tiny:{candidate.version}") is not None
+    docker.target.delete("tiny")
+    assert connect().find(f"tiny:{candidate.version}") is None
+
+
+def test_callers_are_never_sent_to_somebody_else_on_the_port_of_a_container_that_is_gone(docker: Docker) -> None:
+    url = docker.deploy("one").url
+    ours = containers.Containers(connect(), data_dir())
+    (gone,) = ours.find_all("tiny")
+    with httpx.Client() as kept:
+        kept.post(f"{url}/answer", json={"x": 1}).raise_for_status()
+        ours.remove(gone.id)
+        with subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(gone.port)], cwd=docker.folder,
+                              stderr=subprocess.DEVNULL) as stranger:
+            try:
+                wait_until(lambda: docker.target.status("tiny")[0].workers == 0, 30)
+                with pytest.raises(httpx.HTTPError):
+                    kept.get(url, timeout=3)
+                with pytest.raises(httpx.HTTPError):
+                    httpx.get(url, timeout=3)
+            finally:
+                stranger.terminate()
+    assert docker.target.start("tiny")[0].state == "live"
+    assert httpx.post(f"{url}/answer", json={"x": 3}).json()["x"] == 3
 
 
 def test_a_port_that_another_program_takes_meanwhile_is_left_to_it(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
