@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -113,7 +116,8 @@ def go_live(staged: StagedRelease, metrics: Mapping[str, Any], report: Report, s
             kept = {"usage": usage and usage.dump(), "models": models, "metrics": dict(metrics),
                     "conduct": dict(staged.candidate.conduct)}
             record = staged.proof.dump() | {key: value for key, value in kept.items() if value}
-            deployment = staged.target.apply(staged.plan, staged.candidate, record)
+            with unhurried():
+                deployment = staged.target.apply(staged.plan, staged.candidate, record)
             said.append(f"{deployment.beside}, at {deployment.url}" if deployment.beside else deployment.url)
     except BaseException:
         staged.discard()
@@ -122,6 +126,20 @@ def go_live(staged: StagedRelease, metrics: Mapping[str, Any], report: Report, s
         report("warning", describe_lacks(deployment.lacks), 0.0)
     return Release(staged.packaged, staged.proof, deployment, time.perf_counter() - started, staged.usage,
                    staged.candidate.conduct)
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Let a first Ctrl-C pass: between two versions there is no good place to stop. A second one does stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
+    signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, before))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stage_release(kernel: Kernel, options: DeployOptions, report: Report, recorder: Recorder | None = None, *,

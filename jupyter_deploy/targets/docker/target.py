@@ -143,7 +143,7 @@ class DockerTarget:
     def discard(self, candidate: Candidate) -> None:
         """Take the candidate's containers away, if they are not live already."""
         running = self._staged.pop(candidate.handle, None)
-        if running is not None:
+        if running is not None and not set(running.ids) & set(containers_of(find_record(candidate.name))):
             Containers(connect(), data_dir()).remove_all(running.ids)
 
     def status(self, name: str | None = None) -> tuple[Status, ...]:
