@@ -226,7 +226,7 @@ class DockerTarget:
         containers.remove_all([one.id for one in containers.find_all(name)])
         with closing(open_registry(registry_path())) as registry:
             delete_deployment(registry, name)
-        for image in [*images, *engine.list_names(name)]:  # also of versions that never went live
+        for image in images:
             engine.forget(image)
         remove_files(name, data_dir())
 
