@@ -78,7 +78,7 @@ def _list_failures(failure: Failure | None, said: Mapping[str, Any]) -> list[Fai
     found = [Failure(**one) for one in said.get("failures", ())]
     if failure is not None:
         # That of a %deploy line is told by the kernel, with more to it.
-        known = failure.message.partition(":")[0] in {one.kind for one in found}
+        known = any(failure.message.startswith(one.message) for one in found)
         return found if known else [*found, failure]
     if not found and not said.get("services"):
         return [Failure("CaptureError", "the notebook ran, but nothing was deployed", None,
