@@ -30,6 +30,5 @@ def docker(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     stop_supervisor()
     for container in docker.containers():
         subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False, timeout=60)
-    names = subprocess.run(["docker", "images", "--quiet", "tiny"], capture_output=True, text=True, check=True, timeout=60)
-    for image in names.stdout.split():
+    for image in docker.images():
         subprocess.run(["docker", "rmi", "--force", image], capture_output=True, check=False, timeout=60)

@@ -15,7 +15,7 @@ from jupyter_deploy.environment import Environment
 from jupyter_deploy.image.engine import connect
 from jupyter_deploy.registry import data_dir
 from jupyter_deploy.requirements import resolve, write_lock
-from jupyter_deploy.runtime.manifest import Hardware
+from jupyter_deploy.runtime.manifest import Hardware, read_manifest
 from jupyter_deploy.targets.docker.containers import Containers
 from jupyter_deploy.targets.docker.options import DockerOptions
 from jupyter_deploy.targets.docker.target import DockerTarget
@@ -36,7 +36,8 @@ class Docker:
              golden: Sequence[tuple[str, Any, Any]] = (), **options: object) -> Plan:
         bundle = self.folder / "bundles" / version
         if not bundle.exists():
-            more = {"requirements.lock": write_lock(resolve({})), "README.md": "tiny\n"}
+            # Its images are its own: those of a test that runs beside it come and go meanwhile.
+            more = {"requirements.lock": write_lock(resolve({})), "README.md": f"tiny in {self.folder}\n"}
             make_bundle(self.folder / "bundles", version, source=source, hardware=hardware, more=more,
                         golden=golden)
         return self.target.plan(bundle, name=name, environment=ENVIRONMENT,
@@ -48,6 +49,11 @@ class Docker:
     def deploy(self, version: str, name: str = "tiny", **options: object) -> Deployment:
         plan = self.plan(version, name, **options)
         return self.target.apply(plan, self.target.stage(plan), {"calls": 0, "equal": 0, "usage": USAGE})
+
+    def images(self) -> list[str]:
+        """References of the images that this test may have made."""
+        manifests = (read_manifest(path.parent) for path in self.folder.glob("bundles/*/bundle.json"))
+        return [f"{one.name}:{one.version}" for one in manifests]
 
     def containers(self) -> list[str]:
         """Ids of all containers of this test's deployments, also of those that have ended."""
