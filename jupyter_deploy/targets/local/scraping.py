@@ -28,7 +28,10 @@ class Scraper:
         self.port = port
         self.file = file
         self.foreign = False
-        """Whether somebody else answered on the port: a container that is gone leaves its port to whoever comes."""
+        """Whether somebody else answered on the port: a container that is gone leaves its port to whoever comes.
+
+        So does an engine's proxy, by ending the connection, for a container that still starts.
+        """
         self._name = name
         self._version: str | None = None
         self._headers = {} if digest is None else {OWNER: digest}
@@ -58,8 +61,10 @@ class Scraper:
     def _is_ours(self, samples: list[Sample]) -> bool:
         """Whether the service says that it is the deployment, in the version that it had the first time."""
         told = next((dict(one.series.labels) for one in samples if one.series.name == _INFO), {})
-        self._version = self._version or told.get("version")
-        return told == {"name": self._name, "version": self._version}
+        if told.get("name") != self._name:
+            return False
+        self._version = self._version or told["version"]
+        return told["version"] == self._version
 
     def _write(self, samples: list[Sample]) -> None:
         series = tuple(one.series for one in samples)
